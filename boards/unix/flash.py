@@ -1,0 +1,156 @@
+"""The board's NOR flash as a file: `FileFlash`, and `Slice`, a stretch of it that is a device of its own.
+
+The file is the plain image of the chip, as long as the highest byte ever written; beyond its end the chip
+reads as erased. A process that is killed leaves each finished program and erase, and at most the one under
+way in part, as a chip does: MicroPython hands every write to the kernel at once. (Only a crash of the host
+itself could lose more; `flush` would be an fsync, thirty times the cost of the write.)
+"""
+
+import micropython
+from micropython import const
+
+_INIT, _DEINIT, _SYNC = const(1), const(2), const(3)
+_BLOCK_COUNT, _BLOCK_SIZE, _BLOCK_ERASE = const(4), const(5), const(6)
+_CHUNK = const(4096)
+_EINVAL = const(22)
+
+
+@micropython.viper
+def clear_bits(cells: ptr8, data: ptr8, length: int) -> int:  # noqa: F821 (viper's own type)
+    """Program `data` into `cells` as NOR does: bits go from 1 to 0 only. Returns the bits' or of what was
+    asked to go from 0 to 1: not 0 is a mistake of the writer."""
+    wrong = 0
+    for i in range(length):
+        new = int(data[i])
+        old = int(cells[i])
+        wrong |= new & ~old & 0xFF
+        cells[i] = old & new
+    return wrong
+
+
+@micropython.viper
+def is_erased(cells: ptr8, length: int) -> bool:  # noqa: F821
+    """Whether all `length` bytes are 0xFF."""
+    for i in range(length):  # noqa: SIM110 (viper has no generator)
+        if int(cells[i]) != 0xFF:
+            return False
+    return True
+
+
+class FileFlash:
+    """`blocks` erase blocks in the file `path`, made when absent.
+
+    `strict`: programming a word that is not erased raises OSError(EINVAL), as STM32H7 would fail.
+    """
+
+    def __init__(self, path: str, blocks: int, block_size: int = 4096, strict: bool = False, word: int = 32):
+        self._size = blocks * block_size
+        self._block_size = block_size
+        self._strict = strict
+        self._word = word
+        try:
+            self._file = open(path, "r+b")  # noqa: SIM115 (open as long as the chip is)
+        except OSError:
+            self._file = open(path, "w+b")  # noqa: SIM115
+        self._length = self._file.seek(0, 2)
+        self.reads = self.programs = self.erases = 0
+        self.bytes_read = self.bytes_programmed = 0
+
+    def close(self) -> None:
+        self._file.close()
+
+    def readblocks(self, block: int, buf, offset: int = 0) -> None:
+        position = self._position(block, offset, len(buf))
+        self.reads += 1
+        self.bytes_read += len(buf)
+        there = min(len(buf), max(0, self._length - position))
+        view = memoryview(buf)
+        if there:
+            self._file.seek(position)
+            self._file.readinto(view[:there])
+        if there < len(buf):
+            view[there:] = b"\xff" * (len(buf) - there)
+
+    def writeblocks(self, block: int, buf, offset: "int | None" = None) -> None:
+        """With `offset` programs; without it erases the blocks first, as MicroPython's simple interface."""
+        if offset is None:
+            for i in range(len(buf) // self._block_size):
+                self._erase(block + i)
+            offset = 0
+        position = self._position(block, offset, len(buf))
+        cells = bytearray(len(buf))
+        self.readblocks(block, cells, offset)
+        if self._strict and not (position % self._word == 0 and is_erased(cells, len(cells))):
+            raise OSError(_EINVAL)
+        clear_bits(cells, buf, len(buf))
+        self._write(position, cells)
+        self.programs += 1
+        self.bytes_programmed += len(buf)
+
+    def ioctl(self, op: int, arg: int):
+        if op == _BLOCK_COUNT:
+            return self._size // self._block_size
+        if op == _BLOCK_SIZE:
+            return self._block_size
+        if op == _BLOCK_ERASE:
+            self._erase(arg)
+            return 0
+        if op in (_INIT, _DEINIT, _SYNC):
+            return 0
+        return None
+
+    def _erase(self, block: int) -> None:
+        position = self._position(block, 0, self._block_size)
+        if position < self._length:
+            self._write(position, b"\xff" * self._block_size)
+        self.erases += 1
+
+    def _write(self, position: int, data) -> None:
+        while self._length < position:  # the gap is erased flash, and a hole in a file would read as zeros
+            gap = min(_CHUNK, position - self._length)
+            self._file.seek(self._length)
+            self._file.write(b"\xff" * gap)
+            self._length += gap
+        self._file.seek(position)
+        self._file.write(data)
+        self._length = max(self._length, position + len(data))
+
+    def _position(self, block: int, offset: int, length: int) -> int:
+        position = block * self._block_size + offset
+        if position < 0 or position + length > self._size:
+            raise OSError(_EINVAL)
+        return position
+
+
+class Slice:
+    """Blocks `first` to `first + count - 1` of `device`, as a block device for `VfsLfs2`."""
+
+    def __init__(self, device, first: int, count: int):
+        total = device.ioctl(_BLOCK_COUNT, 0)
+        if first < 0 or count < 1 or first + count > total:
+            raise ValueError("slice: blocks %d+%d, device has 0 to %d" % (first, count, total - 1))
+        self._device = device
+        self._first = first
+        self._count = count
+
+    def readblocks(self, block: int, buf, offset: int = 0):
+        self._check(block)
+        return self._device.readblocks(self._first + block, buf, offset)
+
+    def writeblocks(self, block: int, buf, offset: "int | None" = None):
+        self._check(block)
+        if offset is None:
+            return self._device.writeblocks(self._first + block, buf)
+        return self._device.writeblocks(self._first + block, buf, offset)
+
+    def ioctl(self, op: int, arg: int):
+        if op == _BLOCK_COUNT:
+            return self._count
+        if op == _BLOCK_ERASE:
+            self._check(arg)
+            return self._device.ioctl(op, self._first + arg)
+        return self._device.ioctl(op, arg)
+
+    def _check(self, block: int) -> None:
+        if not 0 <= block < self._count:
+            raise OSError(_EINVAL)

@@ -1,0 +1,275 @@
+"""The unix board's `machine`: the classes of MicroPython's own, with simulated devices at their pins.
+
+`attach(world)` comes before anything else; a pin, UART or ADC then finds its device by its number, and a number that
+nothing is connected to raises ValueError, as a wrong argument does. `reset()` ends the process with RESET_STATUS.
+"""
+
+import asyncio
+import sys
+import time
+
+import utime  # the built-in `time`, which `time.advance` does not move
+
+_path = sys.path
+sys.path = ()  # else `machine` would be this file again
+try:
+    from machine import *  # noqa: F403
+    from machine import PinBase
+finally:
+    sys.path = _path
+
+RESET_STATUS = 75  # exit status that asks whoever started the process to start it again
+_DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+
+_world = None
+
+
+def attach(world) -> None:
+    """Connect the pins to the models of `world` (boards/unix/world.py)."""
+    global _world  # noqa: PLW0603 - a board has one machine
+    _world = world
+
+
+def reset() -> None:
+    """Keep the world as it is and end the process; whoever started it starts it again."""
+    if _world:
+        _world.save()
+    sys.exit(RESET_STATUS)
+
+
+class Pin(PinBase):
+    """A digital pin. `value()`, or calling the pin, reads; with an argument it drives."""
+
+    IN = 0
+    OUT = 1
+    OPEN_DRAIN = 2
+    PULL_UP = 1
+    PULL_DOWN = 2
+
+    def __init__(self, id, mode: int = -1, pull: "int | None" = -1, *, value: "int | None" = None) -> None:
+        self.site, self.terminal = _world.terminal(id)
+        self._mode = -1
+        self._level = 0
+        self.init(mode, pull, value=value)
+
+    def init(self, mode: int = -1, pull: "int | None" = -1, *, value: "int | None" = None) -> None:
+        if mode not in (-1, Pin.IN, Pin.OUT, Pin.OPEN_DRAIN):
+            raise ValueError("invalid pin mode: %r" % mode)
+        if mode != -1:
+            self._mode = mode
+        if value is not None:
+            self.value(value)
+
+    def value(self, x: "int | None" = None) -> "int | None":
+        if x is None:
+            return self.site.level(self.terminal) if self._mode == Pin.IN else self._level
+        if self._mode == Pin.IN:
+            raise ValueError("pin is an input")
+        self._level = 1 if x else 0
+        self.site.drive(self.terminal, self._level)
+        return None
+
+    def __call__(self, x: "int | None" = None) -> "int | None":
+        return self.value(x)
+
+    def on(self) -> None:
+        self.value(1)
+
+    def off(self) -> None:
+        self.value(0)
+
+
+class ADC:
+    """An analogue input, 0 to 65535."""
+
+    def __init__(self, pin) -> None:
+        if not isinstance(pin, Pin):
+            pin = Pin(pin)
+        self._site, self._terminal = pin.site, pin.terminal
+
+    def read_u16(self) -> int:
+        return self._site.analog(self._terminal)
+
+
+class PWM:
+    """A square wave; a duty of 0 or 65535 is a steady level."""
+
+    def __init__(self, pin, *, freq: int = 0, duty_u16: int = 0) -> None:
+        if not isinstance(pin, Pin):
+            pin = Pin(pin)
+        self._site, self._terminal = pin.site, pin.terminal
+        self._freq = freq
+        self._duty = 0
+        self.init(freq=freq, duty_u16=duty_u16)
+
+    def init(self, *, freq: int = -1, duty_u16: int = -1) -> None:
+        freq = self._freq if freq == -1 else freq
+        duty_u16 = self._duty if duty_u16 == -1 else duty_u16
+        if not 1 <= freq <= 40_000_000:
+            raise ValueError("PWM frequency must be 1 to 40000000 Hz, got %r" % freq)
+        if not 0 <= duty_u16 <= 65535:
+            raise ValueError("PWM duty must be 0 to 65535, got %r" % duty_u16)
+        self._freq, self._duty = freq, duty_u16
+        self._site.wave(self._terminal, freq, duty_u16)
+
+    def freq(self, value: "int | None" = None) -> "int | None":
+        if value is None:
+            return self._freq
+        return self.init(freq=value)
+
+    def duty_u16(self, value: "int | None" = None) -> "int | None":
+        if value is None:
+            return self._duty
+        return self.init(duty_u16=value)
+
+    def deinit(self) -> None:
+        self._site.wave(self._terminal, self._freq, 0)
+
+
+class UART:
+    """A serial line, 8N1; reads never wait. Bytes arrive at once, whatever the baud rate."""
+
+    def __init__(self, id: int, baudrate: int = 9600, bits=8, parity=None, stop=1, *, timeout=0, rxbuf=256) -> None:
+        self._device = _world.serial(id)
+        self._rxbuf = rxbuf
+        if baudrate < 300 or bits not in (7, 8) or stop not in (1, 2) or parity not in (None, 0, 1) or timeout < 0:
+            raise ValueError("invalid UART setting")
+
+    def any(self) -> int:
+        rx = self._device.rx
+        if len(rx) > self._rxbuf:  # nobody came for them: the latest are lost, as in hardware
+            self._device.rx = rx[: self._rxbuf]
+        return len(self._device.rx)
+
+    def read(self, nbytes: int = -1) -> "bytes | None":
+        rx = self._device.rx
+        size = self.any() if nbytes < 0 else min(nbytes, self.any())
+        if not size:
+            return None
+        self._device.rx = rx[size : self._rxbuf]
+        return bytes(rx[:size])
+
+    def readinto(self, buf, nbytes: int = -1) -> "int | None":
+        data = self.read(len(buf) if nbytes < 0 else min(nbytes, len(buf)))
+        if data is None:
+            return None
+        buf[: len(data)] = data
+        return len(data)
+
+    def write(self, buf) -> int:
+        self._device.write(buf)
+        return len(buf)
+
+    def deinit(self) -> None:
+        self._device.rx = bytearray()
+
+
+class SPI:
+    """A bus with nothing on it: every byte read is 0xFF."""
+
+    MSB = 0
+    LSB = 1
+
+    def __init__(self, id: int, baudrate=1_000_000, *, polarity=0, phase=0, bits=8, firstbit=0, sck=None, mosi=None, miso=None):
+        if polarity not in (0, 1) or phase not in (0, 1) or bits != 8:
+            raise ValueError("invalid SPI setting")
+
+    def read(self, nbytes: int, write: int = 0) -> bytes:
+        return b"\xff" * nbytes
+
+    def readinto(self, buf, write: int = 0) -> None:
+        buf[:] = b"\xff" * len(buf)
+
+    def write(self, buf) -> int:
+        return len(buf)
+
+    def write_readinto(self, write_buf, read_buf) -> None:
+        if len(write_buf) != len(read_buf):
+            raise ValueError("buffers must be the same length")
+        self.readinto(read_buf)
+
+    def deinit(self) -> None:
+        pass
+
+
+class Timer:
+    """A soft timer, a task of asyncio: late while the loop is busy. Time skipped by `time.advance` gives one call."""
+
+    ONE_SHOT = 0
+    PERIODIC = 1
+
+    def __init__(self, id: int = -1, **kw) -> None:
+        self._task = None
+        if kw:
+            self.init(**kw)
+
+    def init(self, *, mode: int = 1, period: int = -1, freq: int = -1, callback=None, hard: bool = False) -> None:
+        if freq > 0:
+            period = 1000 // freq
+        if period < 1 or mode not in (Timer.ONE_SHOT, Timer.PERIODIC):
+            raise ValueError("timer period must be at least 1 ms, got %r" % period)
+        if hard:
+            raise ValueError("this board has no hard timer interrupts")
+        self.deinit()
+        self._task = asyncio.create_task(self._run(mode, period, callback))
+
+    async def _run(self, mode: int, period: int, callback) -> None:
+        while True:
+            await asyncio.sleep_ms(period)
+            try:
+                callback(self)
+            except Exception as error:  # as ports do: shown, and the timer is off
+                sys.print_exception(error, sys.stderr)
+                return
+            if mode == Timer.ONE_SHOT:
+                return
+
+    def deinit(self) -> None:
+        if self._task:
+            self._task.cancel()
+            self._task = None
+
+
+class WDT:
+    """Resets the process if it is not fed for `timeout` ms of real time.
+
+    It looks from a task of its own: a hang that lets no task run any more is not caught here, as it is on a board.
+    """
+
+    def __init__(self, id: int = 0, timeout: int = 5000) -> None:
+        if timeout < 1:
+            raise ValueError("watchdog timeout must be at least 1 ms, got %r" % timeout)
+        self._timeout = timeout
+        self.feed()
+        self._task = asyncio.create_task(self._run())
+
+    def feed(self) -> None:
+        self._fed = utime.ticks_ms()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep_ms(min(100, self._timeout))
+            if utime.ticks_diff(utime.ticks_ms(), self._fed) > self._timeout:
+                print("watchdog: not fed for %d ms, reset" % self._timeout, file=sys.stderr)
+                reset()
+
+
+class RTC:
+    """A clock without a battery: it starts on 2000-01-01 with the process."""
+
+    _offset = 946_684_800 - int(time.time())  # s, from the host's clock to this one
+
+    def datetime(self, value: "tuple | None" = None) -> "tuple | None":
+        """(year, month, day, weekday, hours, minutes, seconds, subseconds), UTC; with a tuple sets it."""
+        if value is None:
+            year, month, day, hour, minute, second, weekday = time.gmtime(int(time.time()) + RTC._offset)[:7]
+            return year, month, day, weekday, hour, minute, second, 0
+        year, month, day, _, hour, minute, second = value[:7]
+        if not (2000 <= year <= 2099 and 1 <= month <= 12 and 1 <= day <= 31):
+            raise ValueError("date out of range: %r" % (value,))
+        # `mktime` counts local time: find the day by its number in a year, as `gmtime` counts them
+        days = (year - 1970) * 365 + (year - 1969) // 4 + _DAYS_BEFORE[month - 1] + day - 1
+        if month > 2 and year % 4 == 0:  # true for all of 2000 to 2099
+            days += 1
+        RTC._offset = ((days * 24 + hour) * 60 + minute) * 60 + second - int(time.time())
+        return None

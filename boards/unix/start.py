@@ -1,0 +1,63 @@
+"""Boots the firmware on the unix board: `micropython start.py PROVISION.json --state DIR [--control PORT]`.
+
+Exit statuses: 75 the firmware asks to be started again, 2 wrong arguments or provisioning, 1 the firmware failed.
+"""
+
+import sys
+
+_here = __file__.rpartition("/")[0] or "."
+sys.path.insert(0, _here)
+sys.path.insert(1, _here + "/../../firmware")
+
+import board  # noqa: E402
+from station.provisioning import ProvisioningError  # noqa: E402
+
+USAGE = "usage: start.py PROVISION.json --state DIR [--control PORT]"
+WRONG_STATUS = 2
+
+
+class UsageError(Exception):
+    pass
+
+
+def arguments(words: "list[str]") -> "tuple[str, str, int | None]":
+    """(provisioning file, state directory, control port or None); raises UsageError."""
+    files, options = [], {}
+    words = list(words)
+    while words:
+        word = words.pop(0)
+        if word not in ("--state", "--control"):
+            files.append(word)
+        elif not words:
+            raise UsageError(word + " takes a value")
+        else:
+            options[word] = words.pop(0)
+    if len(files) != 1 or files[0].startswith("-") or "--state" not in options:
+        raise UsageError("one provisioning file and --state DIR are needed")
+    port = options.get("--control")
+    if port is not None:
+        if not port.isdigit() or int(port) > 65535:
+            raise UsageError("--control must be a port from 0 to 65535, got %r" % port)
+        port = int(port)
+    return files[0], options["--state"], port
+
+
+def boot(words: "list[str]") -> None:
+    try:
+        board.setup(*arguments(words))
+    except UsageError as error:
+        refuse("%s\n%s" % (error, USAGE))
+    except (OSError, ValueError) as error:
+        refuse(str(error))
+    try:
+        import main  # noqa: F401 - builds the station and runs it
+    except ProvisioningError as error:
+        refuse("%s: %s" % (words[0], error))
+
+
+def refuse(text: str) -> None:
+    print(text, file=sys.stderr)
+    sys.exit(WRONG_STATUS)
+
+
+boot(sys.argv[1:])

@@ -1,0 +1,165 @@
+"""The world around the simulated board: outlets with their cars, card readers, and what of it outlives the process.
+
+`machine` asks it for what is at a pin or UART, the control commands change it, `describe()` tells what it is like now.
+world.json in the state directory keeps cars, meter registers and defects across restarts; it is replaced as a whole,
+after each change and before the firmware sees a new meter register, so a kill never turns a meter back for it.
+"""
+
+import json
+import os
+import time
+
+from outlet import TERMINALS, Outlet
+from reader import Reader
+
+_CONNECTOR_READERS = 10  # UART of the reader at connector i, if there are several, less i
+
+
+class World:
+    """`path` is that of world.json, or None to keep nothing. Raises ValueError if the file cannot be read."""
+
+    def __init__(self, connectors: int, phases: int, path: "str | None" = None) -> None:
+        self._path = path
+        self._ticks = time.ticks_ms()
+        self._now = 0
+        self._advanced = 0
+        self._saved = None
+        self.outlets = tuple([Outlet(i + 1, phases, self.now, self.save) for i in range(connectors)])
+        everywhere = tuple([outlet.number for outlet in self.outlets])
+        self._readers = {0: Reader(everywhere)}
+        if connectors > 1:
+            for number in everywhere:
+                self._readers[_CONNECTOR_READERS + number] = Reader((number,))
+        self._epoch = time.time_ns() // 1_000_000  # ms since 1970 at now() == 0
+        if path:
+            self._load()
+
+    # --- time
+
+    def now(self) -> int:
+        """Milliseconds since the process began."""
+        ticks = time.ticks_ms()
+        self._now += time.ticks_diff(ticks, self._ticks)
+        self._ticks = ticks
+        return self._now
+
+    def advance(self, ms: int) -> None:
+        """Move the clocks of everybody forward; kept, so that a restart does not turn them back."""
+        time.advance(ms)
+        self._advanced += ms
+        for outlet in self.outlets:
+            outlet.settle()
+        self.save()
+
+    # --- what `machine` asks
+
+    def terminal(self, pin: int) -> "tuple[Outlet, int]":
+        """The outlet and the terminal at a pin; raises ValueError if there is none."""
+        number, terminal = divmod(pin, TERMINALS)
+        if not 1 <= number <= len(self.outlets):
+            raise ValueError("no pin %r on this board" % pin)
+        return self.outlets[number - 1], terminal
+
+    def serial(self, uart_id: int):
+        """The device at a UART: meters from 1 on, readers at 0 and from 11 on; ValueError if there is none."""
+        if 1 <= uart_id <= len(self.outlets):
+            return self.outlets[uart_id - 1].meter
+        if uart_id in self._readers:
+            return self._readers[uart_id]
+        raise ValueError("no UART %r on this board" % uart_id)
+
+    # --- what a tester asks
+
+    def readers(self) -> "tuple[tuple[int, tuple[int, ...]], ...]":
+        """((UART, connectors that it serves), …)"""
+        return tuple([(uart_id, self._readers[uart_id].connectors) for uart_id in sorted(self._readers)])
+
+    def reader(self, connectors: "tuple[int, ...] | None" = None) -> Reader:
+        """The reader that serves just these connectors, or all; raises ValueError if there is none."""
+        for uart_id, served in self.readers():
+            if connectors is None or tuple(sorted(connectors)) == served:
+                return self._readers[uart_id]
+        choices = [list(served) for _, served in self.readers()]
+        raise ValueError("connectors: no card reader serves %r, there are %r" % (list(connectors), choices))
+
+    def describe(self) -> "list[dict]":
+        """What each outlet is like now."""
+        return [outlet.describe() for outlet in self.outlets]
+
+    def tidy(self) -> None:
+        """Bring all up to the present and keep what changed by itself, such as a car that left."""
+        for outlet in self.outlets:
+            outlet.settle()
+            if outlet.dirty:
+                outlet.dirty = False
+                self.save()
+
+    # --- what outlives the process
+
+    def save(self) -> None:
+        """Write world.json if it has changed."""
+        if not self._path:
+            return
+        text = json.dumps({"advanced_ms": self._advanced, "outlets": self._outlets(), "readers": self._hows()})
+        if text == self._saved:
+            return
+        with open(self._path + ".new", "w") as file:
+            file.write(text)
+        os.rename(self._path + ".new", self._path)
+        self._saved = text
+
+    def _hows(self) -> "dict[str, str]":
+        return {str(uart_id): reader.how for uart_id, reader in self._readers.items() if reader.how != "ok"}
+
+    def _outlets(self) -> "list[dict]":
+        kept = []
+        for outlet in self.outlets:
+            car = outlet.ev
+            if car:
+                car = {"at": self._epoch + car.at, "paused": car.paused, "parameters": car.parameters}
+            kept.append(
+                {
+                    "energy": outlet.energy,
+                    "ev": car,
+                    "alarms": outlet.alarms,
+                    "shorted": outlet.shorted,
+                    "contactor": outlet.contactor.how,
+                    "lock": outlet.lock.how,
+                    "locked": outlet.lock.position,
+                    "meter": outlet.meter.how,
+                }
+            )
+        return kept
+
+    def _load(self) -> None:
+        try:
+            with open(self._path) as file:
+                text = file.read()
+        except OSError:
+            return
+        try:
+            kept = json.loads(text)
+            time.advance(kept["advanced_ms"])
+            self._advanced = kept["advanced_ms"]
+            self._ticks = time.ticks_ms()
+            self._epoch = time.time_ns() // 1_000_000
+            for outlet, old in zip(self.outlets, kept["outlets"]):
+                self._revive(outlet, old)
+            for uart_id, how in kept["readers"].items():
+                if int(uart_id) in self._readers:
+                    self._readers[int(uart_id)].how = how
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError("%s is damaged (%r): remove it to start with a new world" % (self._path, error))
+        self._saved = text
+
+    def _revive(self, outlet: Outlet, old: dict) -> None:
+        outlet.energy = old["energy"]
+        outlet.alarms = old["alarms"]
+        outlet.shorted = old["shorted"]
+        outlet.meter.how = old["meter"]
+        outlet.lock.position = old["locked"]
+        outlet.break_lock(old["lock"])
+        outlet.break_contactor(old["contactor"])
+        if old["ev"]:
+            outlet.arrive(old["ev"]["parameters"], old["ev"]["at"] - self._epoch)
+            outlet.ev.paused = old["ev"]["paused"]

@@ -1,0 +1,272 @@
+"""The composition root: builds the station's parts, wires them, starts their tasks, feeds the watchdog.
+
+Nothing else builds parts. `App(board)` needs of a board what `boards/unix/board.py` offers; `run()` never returns.
+`snapshot`, `watch` and `network` are for whoever looks at the station from beside it: a simulator's control port.
+"""
+
+import asyncio
+import sys
+
+from micropython import const
+
+from station import provisioning
+from station.charging.authorization import Authorization
+from station.charging.cache import Cache
+from station.charging.charge_point import ChargePoint
+from station.charging.connector import Connector, Devices
+from station.charging.faults import WARNINGS, Faults
+from station.charging.interlock import Interlock
+from station.charging.transaction import Ledger
+from station.clock import Clock
+from station.drivers import system, timer
+from station.drivers.card_reader import CardReader
+from station.drivers.contactor import Contactor
+from station.drivers.fault_inputs import FaultInputs
+from station.drivers.lock import Lock
+from station.drivers.meter import Meter
+from station.drivers.pilot import Pilot
+from station.drivers.watchdog import Watchdog
+from station.log import Log
+from station.ocpp import websocket
+from station.ocpp.backend import Backend
+from station.ocpp.dispatch import Dispatcher
+from station.ocpp.link import Link
+from station.ocpp.outbox import Outbox
+from station.ocpp.profiles.core import Core
+from station.ocpp.profiles.data_transfer import DataTransfer
+from station.ocpp.registration import Registration
+from station.ocpp.reporter import Reporter
+from station.settings import Settings
+from station.shutdown import Shutdown
+from station.storage import atomic, filesystem
+from station.storage.journal import Journal
+from station.storage.region import Region
+from station.supervisor import Supervisor
+
+_LOG_BYTES = const(8192)
+_FEED_MS = const(1000)
+_SETTINGS = filesystem.ROOT + "/settings.json"
+_CACHE = filesystem.ROOT + "/cache.json"
+_AVAILABILITY = filesystem.ROOT + "/availability.json"
+_BOOTS = filesystem.ROOT + "/boots.json"
+
+
+class App:
+    """The station on a board. Raises ProvisioningError if the board's provisioning is wrong."""
+
+    def __init__(self, board) -> None:
+        self._board = board
+        self._watchers = []
+        self._log = log = Log(_LOG_BYTES, echo=_to_console)
+        self._provisioning = given = provisioning.parse(board.provisioning())
+        filesystem.mount(board.filesystem(), log)
+        self._clock = clock = Clock(_count_boot(log))
+        log.clock = clock
+        self._settings = settings = Settings(_SETTINGS, log, given.settings, given.connectors, given.phases)
+        log.set_level(settings["LogLevel"])
+        settings.on_change("LogLevel", log.set_level)
+        self._supervisor = Supervisor(log)
+        self._build_charging(board, given)
+        self._build_ocpp(board, given)
+        self._replay()
+
+    # --- building
+
+    def _build_charging(self, board, given) -> None:
+        """Connectors, transactions and cards: what charges, whatever protocol tells of it."""
+        log, clock, settings = self._log, self._clock, self._settings
+        self._journal = Journal(Region(*board.region("journal")), log)
+        self._journal.mount()
+        self._ledger = ledger = Ledger(self._journal, clock, log)
+        self._interlocks = []
+        connectors = []
+        for i in range(1, given.connectors + 1):
+            devices = self._build_devices(board.connector(i), given.lock)
+            connector = Connector(i, devices, settings, clock, ledger, log, given.max_current_a * 10, given.phases)
+            connectors.append(connector)
+        self._cache = Cache(_CACHE, settings, clock, log)
+        self._authorization = Authorization(settings, clock, self._cache, log, self._ask, self._is_online)
+        self._charge_point = ChargePoint(connectors, self._authorization, settings, clock, ledger, log, _AVAILABILITY)
+        self._charge_point.load()
+
+    def _build_devices(self, pins: dict, with_lock: bool) -> Devices:
+        pilot = Pilot(*pins["pilot"])
+        contactor = Contactor(*pins["contactor"])
+        lock = Lock(*pins["lock"]) if with_lock else None
+        faults = FaultInputs(tuple([row for row in pins["faults"] if row[1] not in WARNINGS]))
+        warnings = FaultInputs(tuple([row for row in pins["faults"] if row[1] in WARNINGS]))
+        interlock = Interlock(pilot, contactor, faults, lock)
+        self._interlocks.append(interlock)
+        return Devices(interlock, pilot, Meter(*pins["meter"]), lock, Faults(faults, warnings, interlock))
+
+    def _build_ocpp(self, board, given) -> None:
+        """The operator's backend: one link, and all that speaks over it."""
+        log, clock, settings, point = self._log, self._clock, self._settings, self._charge_point
+        self._dispatcher = Dispatcher(log)
+        self._link = link = Link(
+            settings,
+            log,
+            url=given.url.rstrip("/") + "/" + websocket.quote(given.charge_point_id),
+            user=given.charge_point_id if given.password else None,
+            password=given.password,
+            ca=given.ca.encode() if given.ca else None,
+            serve=self._dispatcher.serve,
+            trace=self._trace,
+        )
+        self._registration = Registration(link, settings, clock, log, _boot_notification(given))
+        reporter = Reporter(link, point, settings, clock, log, given.phases)
+        point.listener = reporter
+        self._outbox = Outbox(self._journal, link, point, self._authorization, settings, clock, log, given.phases)
+        self._ledger.on_append = self._outbox.appended
+        self._ledger.on_renewed = self._outbox.renewed
+        self._backend = Backend(link, self._registration, reporter, self._outbox, log)
+        self._shutdown = Shutdown(point, self._backend, self._outbox, self._cache, link, system.reset, log)
+        self.data_transfer = DataTransfer()
+        core = Core(point, settings, self._cache, self._shutdown.request, self._registration, log)
+        self._dispatcher.admit = self._registration.admit
+        self._dispatcher.add(core.handlers())
+        self._dispatcher.add(self.data_transfer.handlers())
+        for name in getattr(board, "EXTENSIONS", ()):
+            __import__(name)
+            sys.modules[name].extend(self)
+        settings.provide("JournalDepth", lambda: self._outbox.depth)
+        settings.provide("JournalOldest", self._outbox.oldest)
+        settings.provide("JournalDropped", lambda: self._ledger.dropped)
+
+    def _replay(self) -> None:
+        """Read the journal of the lives before: what is still to be told, and which transaction was cut off."""
+        for seq, kind, payload in self._journal.records(self._journal.oldest):
+            self._ledger.replay(seq, kind, payload)
+            self._outbox.replay(seq, kind, payload)
+        self._ledger.recover()
+
+    # --- running
+
+    async def run(self) -> None:
+        """Start every task, then feed the watchdog for ever while all are well."""
+        board, start = self._board, self._supervisor.start
+        timers = [
+            timer.every(board.INTERLOCK_PERIOD_MS, interlock.step, board.INTERLOCK_HARD)
+            for interlock in self._interlocks
+        ]
+        await board.started(self)
+        for connector in self._charge_point.connectors:
+            start("connector %d" % connector.connector_id, connector.run, critical=True)
+        start("charge point", self._charge_point.run, critical=True)
+        start("remote start", self._charge_point.serve_remote)
+        for row in board.readers():
+            reader = CardReader(row["uart"], self._log)
+            self._charge_point.readers.append(reader)
+            start("reader %d" % row["uart"], _card_task(self._charge_point, reader, tuple(row["connectors"])))
+        start("link", self._link.run)
+        start("introduce", self._backend.introduce)
+        start("heartbeats", self._backend.heartbeats)
+        start("report", self._backend.report)
+        start("deliver", self._backend.deliver)
+        start("cache", self._cache.run)
+        start("shutdown", self._shutdown.run)
+        await self._feed(timers)
+
+    async def _feed(self, timers: list) -> None:
+        """Feed the watchdog while every critical task runs and every interlock passes; `timers` are kept alive here."""
+        watchdog = Watchdog(self._board.WATCHDOG_MS)
+        passes = [-1] * len(timers)
+        while True:
+            now = [interlock.passes for interlock in self._interlocks]
+            if self._supervisor.healthy() and all([new != old for new, old in zip(now, passes)]):
+                watchdog.feed()
+            passes = now
+            await asyncio.sleep_ms(_FEED_MS)
+
+    def _ask(self, id_tag: str):
+        return self._backend.authorize(id_tag)
+
+    def _is_online(self) -> bool:
+        return self._backend.is_online
+
+    # --- for whoever looks on
+
+    def _trace(self, direction: str, data) -> None:
+        if self._watchers:
+            self._emit({"event": "frame", "dir": direction, "text": str(bytes(data), "utf-8")})
+
+    def _emit(self, event: dict) -> None:
+        for callback in self._watchers:
+            callback(event)
+
+    def watch(self, callback) -> None:
+        """`callback(event)` is called with each OCPP frame: {"event": "frame", "dir": "in" or "out", "text"}."""
+        self._watchers.append(callback)
+
+    def network(self, up: bool) -> None:
+        """Take the backend's network away, or give it back."""
+        if up:
+            self._link.release()
+        else:
+            self._link.hold()
+
+    def snapshot(self) -> dict:
+        """What the firmware thinks of itself now."""
+        return {
+            "connected": self._link.connected,
+            "registration": self._registration.state,
+            "online": self._backend.is_online,
+            "clock": self._clock.iso(self._clock.now()) if self._clock.is_set else None,
+            "restarts": self._supervisor.restarts,
+            "journal_depth": self._outbox.depth,
+            "connectors": [_describe(connector) for connector in self._charge_point.connectors],
+        }
+
+
+def _to_console(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _count_boot(log) -> int:
+    """The number of this boot; it names the uptimes of records made before the clock is set."""
+    boots = atomic.load_json(_BOOTS, log)
+    boots = boots + 1 if isinstance(boots, int) else 1
+    try:
+        atomic.replace_json(_BOOTS, boots)
+    except OSError as error:
+        log.error("storage", "the boot cannot be counted: %s", error)
+    return boots
+
+
+def _boot_notification(given) -> dict:
+    """OCPP 1.6 §6.3"""
+    return {
+        "chargePointVendor": given.vendor,
+        "chargePointModel": given.model,
+        "chargePointSerialNumber": given.serial,
+        "firmwareVersion": given.firmware_version,
+    }
+
+
+def _card_task(charge_point, reader, connector_ids: tuple):
+    async def run():
+        await charge_point.serve_reader(reader, connector_ids)
+
+    return run
+
+
+def _describe(connector) -> dict:
+    error_code, info, vendor_code = connector.error
+    row = {
+        "id": connector.connector_id,
+        "status": connector.status,
+        "error_code": error_code,
+        "info": info,
+        "vendor_error_code": vendor_code,
+        "operative": connector.operative,
+        "transaction": None,
+    }
+    transaction = connector.transaction
+    if transaction:
+        row["transaction"] = {
+            "number": transaction.number,
+            "transaction_id": transaction.transaction_id,
+            "id_tag": transaction.id_tag,
+            "meter_start": transaction.meter_start,
+        }
+    return row

@@ -1,0 +1,395 @@
+"""One connector's life: cable, card, contact, transaction, as IEC 61851-1 and OCPP 1.6 §4.9 tell it.
+
+`run()` calls `step()` twenty times a second. A step looks at the cable and the faults, begins the transaction
+that was granted, watches over the one that runs, reads the meter when it is due and tells the listener when the
+status has changed. Whatever takes away the leave to charge opens the contact first and is reported afterwards;
+between two steps, and whatever a step waits for, the interlock watches alone.
+
+The verbs for others: `grant` (a card or a remote start is authorized), `withdraw`, `stop`, `unlock`,
+`set_operative`, `release_cable`.
+"""
+
+import asyncio
+
+from micropython import const
+
+from station.charging import interlock as pilot
+from station.charging import metering, status
+from station.charging.authorization import same_id_tag
+from station.storage.journal import JournalFull
+
+_STEP_MS = const(50)
+_LOCK_WAIT_S = const(2)  # for the lock to report that it is locked
+_UNLOCK_WAIT_MS = const(2000)  # for a transaction to end, and again for the lock to open
+_EV_WAIT_S = const(1)  # a car that asks for energy within this was never SuspendedEV
+_METER_IDLE_S = const(10)  # without a transaction the meter is read this often, to notice that it died
+_METER_BUSY_S = const(1)
+_METER_FAILURES = const(3)  # in a row, each after the driver's own retries
+
+
+class Grant:
+    """Leave to begin a transaction: a card's or a remote start's. `deadline`: uptime in s, 0 for none."""
+
+    def __init__(self, id_tag: str, parent_id_tag: "str | None", deadline: int) -> None:
+        self.id_tag = id_tag
+        self.parent_id_tag = parent_id_tag
+        self.deadline = deadline
+
+
+class Devices:
+    """What a connector drives; `lock` is None where the cable is fixed."""
+
+    def __init__(self, interlock, pilot_line, meter, lock, faults) -> None:
+        self.interlock = interlock
+        self.pilot = pilot_line
+        self.meter = meter
+        self.lock = lock
+        self.faults = faults
+
+
+class Connector:
+    """See above. `current_da` is what may be offered to a car, in 0.1 A, on so many phases."""
+
+    def __init__(self, connector_id, devices, settings, clock, ledger, log, current_da: int, phases: int) -> None:
+        self.connector_id = connector_id
+        self._interlock = devices.interlock
+        self._pilot = devices.pilot
+        self._meter = devices.meter
+        self._lock = devices.lock
+        self._faults = devices.faults
+        self._settings = settings
+        self._clock = clock
+        self._ledger = ledger
+        self._log = log
+        self._current_da = current_da
+        self._phases = phases
+        self._schedule = metering.Schedule(settings, clock)
+        self._locking_since = -1  # uptime at which the lock was told to lock, -1: not waiting for it
+        self._stopping = None  # (reason, id_tag) of a stop that is asked for
+        self._began_at = 0
+        self._spent = False  # an invalid card's allowance is used up, and the transaction goes on without energy
+        self._kept_for = None  # the card that may take a cable which stayed locked
+        self._meter_at = -_METER_IDLE_S
+        self._meter_failures = 0
+        self._told = None
+        self.listener = None  # status_changed(connector), aligned(connector, stamp, measurement), store_full()
+        self.grant_held = None
+        self.plugged = False
+        self.plugged_at = 0
+        self.finished = False  # a transaction has ended and its cable is still in
+        self.operative = True
+        self.transaction = None
+        self.measurement = None  # the newest one
+
+    # --- what others ask
+
+    @property
+    def status(self) -> str:
+        """The ChargePointStatus of OCPP 1.6 §7.7."""
+        if self._faults.any():
+            return status.FAULTED
+        if self.transaction:
+            return self._status_in_transaction()
+        if not self.operative:
+            return status.UNAVAILABLE
+        if self.grant_held:
+            return status.PREPARING
+        if self.plugged:
+            return status.FINISHING if self.finished else status.PREPARING
+        return status.AVAILABLE
+
+    def _status_in_transaction(self) -> str:
+        if self._spent:
+            return status.SUSPENDED_EVSE
+        if self._interlock.wanted:
+            return status.CHARGING
+        if self.plugged and self._clock.uptime() - self._began_at <= _EV_WAIT_S:
+            return status.PREPARING
+        return status.SUSPENDED_EV
+
+    @property
+    def error(self) -> "tuple[str, str, str]":
+        """(errorCode, info, vendorErrorCode)"""
+        return self._faults.first()
+
+    @property
+    def pilot_state(self) -> int:
+        return self._interlock.state
+
+    @property
+    def is_closed(self) -> bool:
+        """What the contactor's feedback says."""
+        return self._interlock.is_closed()
+
+    @property
+    def has_lock(self) -> bool:
+        return self._lock is not None
+
+    @property
+    def is_locked(self) -> bool:
+        return self._lock is not None and self._lock.is_locked()
+
+    def is_free(self) -> bool:
+        """Could a transaction be granted here?"""
+        return self.operative and not (self.transaction or self.grant_held or self._faults.any())
+
+    # --- what others tell
+
+    def grant(self, grant: Grant) -> None:
+        """A card or a remote start is authorized for this connector."""
+        self.grant_held = grant
+        self._kept_for = None
+
+    def withdraw(self) -> None:
+        """Take back a grant that began no transaction."""
+        self.grant_held = None
+        self._locking_since = -1
+
+    def stop(self, reason: str, id_tag: "str | None" = None) -> None:
+        """Open the contact now and end the transaction in the next step; the first reason given counts."""
+        self._interlock.open()
+        if self.transaction and not self._stopping:
+            self._stopping = (reason, id_tag)
+
+    def set_operative(self, operative: bool) -> None:
+        """The availability now in force (OCPP 1.6 §5.2)."""
+        self.operative = operative
+        if not operative:
+            self.withdraw()
+
+    def release_cable(self, id_tag: str) -> bool:
+        """Its owner's card gives back a cable that stayed locked; True if it was this card's."""
+        if not same_id_tag(self._kept_for, id_tag):
+            return False
+        self._kept_for = None
+        self._lock.unlock()
+        return True
+
+    async def unlock(self) -> bool:
+        """Unlock the cable, ending a transaction with UnlockCommand first (OCPP 1.6 §5.18). Did it unlock?"""
+        self.stop("UnlockCommand")
+        await self._wait_until(lambda: self.transaction is None)
+        self.withdraw()
+        self._kept_for = None
+        self._lock.unlock()
+        await self._wait_until(lambda: not self._lock.is_locked())
+        return not self._lock.is_locked()
+
+    async def _wait_until(self, condition) -> None:
+        waited = 0
+        while not condition() and waited < _UNLOCK_WAIT_MS:
+            await asyncio.sleep_ms(_STEP_MS)
+            waited += _STEP_MS
+
+    # --- the step
+
+    async def run(self) -> None:
+        """The connector's task. It begins with the cable free: what was locked before a restart is over."""
+        if self._lock and not self.transaction:
+            self._lock.unlock()
+        while True:
+            await self.step()
+            await asyncio.sleep_ms(_STEP_MS)
+
+    async def step(self) -> None:
+        self._see_cable()
+        self._faults.update()
+        if self.transaction:
+            await self._watch_transaction()
+        elif self.grant_held:
+            await self._follow_grant()
+        await self._read_when_due()
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell the listener if what it was told last is no longer so."""
+        now = (self.status, self.error)
+        if now != self._told:
+            self._told = now
+            self.listener.status_changed(self)
+
+    def _see_cable(self) -> None:
+        state = self._interlock.state
+        if state == pilot.A and self.plugged:
+            self.plugged = False
+            self.finished = False
+            self._pilot.offer(0)
+            self._interlock.clear()
+            self._faults.unplugged()
+        elif pilot.B <= state <= pilot.D and not self.plugged:
+            self.plugged = True
+            self.plugged_at = self._clock.uptime()
+
+    # --- before a transaction
+
+    async def _follow_grant(self) -> None:
+        if self._faults.any():
+            self.withdraw()
+        elif self.plugged:
+            if self._lock_holds():
+                await self._begin(self.grant_held)
+        elif self.grant_held.deadline and self._clock.uptime() >= self.grant_held.deadline:
+            self._log.info("connector", "%d: no cable within ConnectionTimeOut", self.connector_id)
+            self.withdraw()
+
+    def _lock_holds(self) -> bool:
+        """Lock the cable if there is a lock; no energy without it. A lock that stays open is a fault."""
+        if self._lock is None or self._lock.is_locked():
+            self._locking_since = -1
+            return True
+        now = self._clock.uptime()
+        if self._locking_since < 0:
+            self._locking_since = now
+            self._lock.lock()
+        elif now - self._locking_since > _LOCK_WAIT_S:
+            self._locking_since = -1
+            self._lock.unlock()
+            self._faults.add("LockFailure")
+        return False
+
+    async def _begin(self, grant: Grant) -> None:
+        if not await self._read():
+            return
+        try:
+            self.transaction = self._ledger.start(
+                self.connector_id, grant.id_tag, grant.parent_id_tag, self.measurement[metering.ENERGY]
+            )
+        except (JournalFull, OSError) as error:
+            self._log.error("connector", "%d: no transaction can begin: %s", self.connector_id, error)
+            self.listener.store_full()
+            self._unlock_unless_kept()
+        else:
+            self.finished = False
+            self._began_at = self._clock.uptime()
+            self._schedule.begin()
+            self._record(metering.BEGIN, "", self._settings["StopTxnSampledData"])
+        self.withdraw()
+
+    # --- within a transaction
+
+    async def _watch_transaction(self) -> None:
+        if self._faults.any():
+            self.stop("EmergencyStop" if self._faults.has("EmergencyStop") else "Other")
+        elif not self.plugged:
+            self._miss_car()
+        elif not self.transaction.accepted:
+            self._limit_invalid()
+        if self._stopping:
+            await self._end(*self._stopping)
+        else:
+            self._supply()
+
+    def _miss_car(self) -> None:
+        """The car's side was unplugged (OCPP 1.6 §9.1.25, §9.1.31)."""
+        if self._lock and self._settings["UnlockConnectorOnEVSideDisconnect"]:
+            self._lock.unlock()
+        if self._settings["StopTransactionOnEVSideDisconnect"]:
+            self.stop("EVDisconnected")
+
+    def _limit_invalid(self) -> None:
+        """The backend did not accept the card in StartTransaction.conf (OCPP 1.6 §4.8).
+
+        It may still have what MaxEnergyOnInvalidId grants, counted from the transaction's start; then the
+        transaction ends, or goes on without energy, as StopTransactionOnInvalidId says.
+        """
+        used = self.measurement[metering.ENERGY] - self.transaction.meter_start
+        if used < self._settings["MaxEnergyOnInvalidId"]:
+            return
+        if self._settings["StopTransactionOnInvalidId"]:
+            self.stop("DeAuthorized")
+        else:
+            self._spent = True
+
+    def _supply(self) -> None:
+        """Offer current, and close the contact when the car asks for it."""
+        if self._spent or not self.plugged or not self._lock_holds():
+            self._pilot.offer(0)
+            self._interlock.open()
+            return
+        self._pilot.offer(self._current_da)
+        if not self._interlock.wanted:
+            self._interlock.close()
+
+    async def _end(self, reason: str, id_tag: "str | None") -> None:
+        """Write the end of the transaction. If the flash refuses, the next step tries again."""
+        self._interlock.open()
+        self._pilot.offer(0)
+        transaction = self.transaction
+        meter_wh = transaction.last_meter
+        if await self._read():
+            meter_wh = max(meter_wh, self.measurement[metering.ENERGY])
+            self._record(metering.END, "", self._settings["StopTxnSampledData"])
+        try:
+            self._ledger.stop(transaction, meter_wh, reason, id_tag)
+        except (JournalFull, OSError) as error:
+            self._log.error("connector", "%d: the end cannot be stored yet: %s", self.connector_id, error)
+            return
+        self.transaction = None
+        self._stopping = None
+        self._spent = False
+        self.finished = self.plugged
+        self._kept_for = transaction.id_tag if self._keeps_cable(reason) else None
+        self._unlock_unless_kept()
+        self.listener.transaction_ended(self)
+
+    def _keeps_cable(self, reason: str) -> bool:
+        """After DeAuthorized (§4.8), and after a pull at the car's side if the key says so, for its owner."""
+        if self._lock is None:
+            return False
+        if not self.plugged:
+            return not self._settings["UnlockConnectorOnEVSideDisconnect"]
+        return reason == "DeAuthorized"
+
+    def _unlock_unless_kept(self) -> None:
+        if self._lock and self._kept_for is None:
+            self._lock.unlock()
+
+    # --- readings
+
+    async def _read(self) -> bool:
+        """Read the meter into `measurement`; a meter that does not answer several times is a fault."""
+        self._meter_at = self._clock.uptime()
+        try:
+            measurement = await self._meter.read()
+        except OSError as error:
+            self._meter_failures += 1
+            self._log.warning("connector", "%d: energy meter: %s", self.connector_id, error)
+            if self._meter_failures >= _METER_FAILURES:
+                self._faults.add("MeterSilent")
+            return False
+        self._meter_failures = 0
+        self._faults.remove("MeterSilent")
+        self.measurement = measurement + (self._pilot.offered,)
+        return True
+
+    async def _read_when_due(self) -> None:
+        """The intervals of MeterValueSampleInterval and ClockAlignedDataInterval (OCPP 1.6 §4.7, §9.1)."""
+        sampled = self.transaction is not None and self._schedule.sample_due()
+        aligned = self._schedule.aligned_due()
+        busy = self.transaction or self._meter_failures
+        pause = _METER_BUSY_S if busy else _METER_IDLE_S
+        if not (sampled or aligned or self._clock.uptime() - self._meter_at >= pause):
+            return
+        if not await self._read():
+            return
+        if sampled:
+            self._record(
+                metering.PERIODIC,
+                self._settings["MeterValuesSampledData"],
+                self._settings["StopTxnSampledData"],
+            )
+        if aligned and self.transaction:
+            self._record(metering.CLOCK, self._settings["MeterValuesAlignedData"], self._settings["StopTxnAlignedData"])
+        elif aligned:
+            self.listener.aligned(self)
+
+    def _record(self, context: int, names: str, stop_names: str) -> None:
+        mask = metering.mask_of(names, self._phases)
+        stop_mask = metering.mask_of(stop_names, self._phases)
+        try:
+            kept = self._ledger.reading(self.transaction, context, self.measurement, mask, stop_mask)
+        except (JournalFull, OSError) as error:
+            self._log.error("connector", "%d: a reading is lost: %s", self.connector_id, error)
+            kept = False
+        if not kept:
+            self.listener.store_full()

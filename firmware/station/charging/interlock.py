@@ -1,0 +1,112 @@
+"""The rule "the contact is closed only while everything agrees", and the one place that closes it.
+
+`step()` runs from the soonest timer that the port offers, whatever the event loop does. It allocates nothing,
+takes no lock, waits for nothing. It samples the pilot, and opens the contactor in the pass in which anything
+stops agreeing. The connector asks for the contact with `close()`, which obeys only while all agree, and takes
+its wish back with `open()`.
+
+Times are counted in passes of the board's `INTERLOCK_PERIOD_MS` (10 ms): a pilot state counts after 3 equal
+samples (30 ms), so that the contact opens within 40 ms of the car's leaving C or D (IEC 61851-1 allows 100 ms).
+"""
+
+from micropython import const
+
+# pilot states as `pilot.sample()` gives them, IEC 61851-1 Annex A
+A = const(0)
+B = const(1)
+C = const(2)
+D = const(3)
+E = const(4)
+F = const(5)
+NO_DIODE = const(6)
+
+_DEBOUNCE = const(3)
+_SETTLE = const(15)  # passes that a contactor may take to follow its coil
+
+SWITCH_OK = const(0)
+SWITCH_WELDED = const(1)  # the feedback says closed though the coil is off
+SWITCH_STUCK = const(2)  # the feedback says open though the coil is on
+
+
+class Interlock:
+    """One connector's interlock over its pilot, contactor, fault inputs and, if it has one, its lock.
+
+    `state` is the debounced pilot state. `switch` is one of SWITCH_OK, SWITCH_WELDED, SWITCH_STUCK and stays
+    until `clear()`, but a welded contact that opens after all clears itself. `passes` counts the calls.
+    """
+
+    def __init__(self, pilot, contactor, faults, lock=None, ventilated: bool = False) -> None:
+        self._pilot = pilot
+        self._contactor = contactor
+        self._faults = faults
+        self._lock = lock
+        self._highest = D if ventilated else C
+        self._candidate = A
+        self._count = 0
+        self._mismatch = 0
+        self.wanted = False
+        self.state = A
+        self.switch = SWITCH_OK
+        self.passes = 0
+
+    def agrees(self) -> bool:
+        """May the contact be closed now? C, or D where the place is ventilated; no fault; lock locked."""
+        if self.state < C or self.state > self._highest:
+            return False
+        if self.switch != SWITCH_OK or self._faults.any():
+            return False
+        return self._lock is None or self._lock.is_locked()
+
+    def close(self) -> bool:
+        """Wish the contact closed; True if it was closed. Only here does a coil get current."""
+        if not self.agrees():
+            return False
+        self.wanted = True
+        self._contactor.close()
+        return True
+
+    def open(self) -> None:
+        """Open the contact now."""
+        self.wanted = False
+        self._contactor.open()
+
+    def is_closed(self) -> bool:
+        """What the feedback contact says."""
+        return self._contactor.is_closed()
+
+    def clear(self) -> None:
+        """Forget a stuck or welded contact: after the cable left, or at a reset."""
+        self.switch = SWITCH_OK
+        self._mismatch = 0
+
+    def step(self, _timer=None) -> None:
+        """One pass: sample, judge, open if anything disagrees, watch the feedback contact."""
+        self.passes = (self.passes + 1) & 0x3FFFFFFF
+        sample = self._pilot.sample()
+        if sample == self.state:
+            self._count = 0
+        elif sample == self._candidate:
+            self._count += 1
+            if self._count >= _DEBOUNCE:
+                self.state = sample
+                self._count = 0
+        else:
+            self._candidate = sample
+            self._count = 1
+        if self.wanted and not self.agrees():
+            self.open()
+        self._watch_contact()
+
+    def _watch_contact(self) -> None:
+        closed = self._contactor.is_closed()
+        if closed == self.wanted:
+            self._mismatch = 0
+            if self.switch == SWITCH_WELDED:
+                self.switch = SWITCH_OK
+        elif self._mismatch < _SETTLE:
+            self._mismatch += 1
+        elif closed:
+            self.switch = SWITCH_WELDED
+        else:
+            self.switch = SWITCH_STUCK
+            self.open()

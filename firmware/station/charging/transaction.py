@@ -1,0 +1,205 @@
+"""A charging transaction, and the ledger that writes what happens in it to the journal before anyone is told.
+
+`Ledger.start`, `reading` and `stop` return when the record is in flash; what the backend hears later is made from
+these records. A power cut leaves a transaction without its STOP: at the next boot `replay` finds it and `recover`
+writes the STOP that is missing, with reason PowerLoss and the last stored reading (OCPP 1.6 §4.10, §7.36).
+
+When the journal fills, readings give way first: they are refused (and counted in `dropped`) while the room left
+is less than an eighth of the journal. A START is refused only when it and its STOP would not fit, so the STOP of
+a transaction that began always has its place.
+"""
+
+from micropython import const
+
+from station.charging import metering, records
+from station.storage.journal import JournalFull
+
+_STOP_ROOM = const(192)  # bytes for a STOP, a STARTED, a last reading, with their headers
+_START_ROOM = const(128)
+_READING_ROOM = const(96)
+_READINGS_SHARE = const(8)  # readings are refused when less than 1/8 of the journal is left
+_RENEW_AFTER = const(256)  # records; a transaction that began longer ago is moved to the head when room is short
+
+
+class Transaction:
+    """One transaction. `number` names it on this board (the sequence number of its START record), for ever;
+    `transaction_id` names it at the backend: None until StartTransaction is answered, -1 if that never was."""
+
+    def __init__(self, number, seq, connector_id, id_tag, parent_id_tag, meter_start, stamp):
+        self.number = number
+        self.seq = seq  # of the START or RENEWED that still stands in the journal
+        self.connector_id = connector_id
+        self.id_tag = id_tag
+        self.parent_id_tag = parent_id_tag
+        self.meter_start = meter_start  # Wh
+        self.stamp = stamp
+        self.transaction_id = None
+        self.accepted = True  # what the backend said of the card in StartTransaction.conf
+        self.last_meter = meter_start  # Wh, the newest stored reading
+        self.last_stamp = stamp
+
+
+class Ledger:
+    """The journal as the transactions see it. `on_append()` is called after each record, `on_renewed(number, seq)`
+    when a START has been written again nearer the head."""
+
+    def __init__(self, journal, clock, log) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._log = log
+        self._running = {}  # number -> Transaction, at most one a connector
+        self._clock_record_due = False
+        self.on_append = None
+        self.on_renewed = None
+        self.dropped = 0
+        clock.on_set(self._clock_set)
+
+    # --- at boot
+
+    def replay(self, seq: int, kind: int, payload) -> None:
+        """Take in one record of an earlier life, oldest first."""
+        if kind in (records.START, records.RENEWED):
+            number, stamp, meter_wh, _, connector_id, id_tag, parent_id_tag = records.unpack_start(payload)
+            number = number or seq
+            self._clock.seen(stamp)
+            transaction = Transaction(number, seq, connector_id, id_tag, parent_id_tag, meter_wh, stamp)
+            self._running[number] = transaction
+        elif kind == records.READING:
+            number, stamp, _, _, _, values = records.unpack_reading(payload)
+            self._clock.seen(stamp)
+            if number in self._running:
+                self._running[number].last_meter = values[0]
+                self._running[number].last_stamp = stamp
+        elif kind == records.STARTED:
+            number, transaction_id, accepted = records.unpack_started(payload)
+            self.started(number, transaction_id, accepted)
+        elif kind == records.STOP:
+            self._clock.seen(records.unpack_stop(payload)[1])
+            self._running.pop(records.number_of(payload), None)
+        elif kind == records.CLOCK:
+            self._clock.learn(*records.unpack_clock(payload))
+
+    def recover(self) -> None:
+        """Stop, with reason PowerLoss, every transaction that the journal shows running."""
+        for transaction in list(self._running.values()):
+            self._log.warning(
+                "ledger",
+                "transaction %d of connector %d was cut off by a power loss at %d Wh",
+                transaction.number,
+                transaction.connector_id,
+                transaction.last_meter,
+            )
+            self._write_stop(transaction, transaction.last_stamp, transaction.last_meter, "PowerLoss", None)
+
+    # --- while running
+
+    def has_room(self) -> bool:
+        """May another transaction begin? Only if its START and every STOP still to come fit."""
+        return self._journal.room() >= _START_ROOM + _STOP_ROOM * (len(self._running) + 1)
+
+    def has_room_for_readings(self) -> bool:
+        return self._journal.room() >= self._readings_floor() + _READING_ROOM
+
+    def start(self, connector_id: int, id_tag: str, parent_id_tag, meter_wh: int) -> Transaction:
+        """Write START and return the transaction. Raises JournalFull, OSError: then no transaction began."""
+        self._make_room()
+        if not self.has_room():
+            raise JournalFull("no room for a transaction: %d bytes left" % self._journal.room())
+        stamp = self._stamp()
+        payload = records.pack_start(0, stamp, meter_wh, -1, connector_id, id_tag, parent_id_tag)
+        seq = self._append(records.START, payload)
+        transaction = Transaction(seq, seq, connector_id, id_tag, parent_id_tag, meter_wh, stamp)
+        self._running[seq] = transaction
+        return transaction
+
+    def reading(self, transaction, context: int, measurement, mask: int, stop_mask: int) -> bool:
+        """Write a reading of the measurands in `mask` (to report) and `stop_mask` (to tell in StopTransaction).
+
+        False if it was given up for lack of room; the transaction goes on.
+        """
+        if not mask and not stop_mask:
+            return True
+        self._make_room()
+        if not self.has_room_for_readings():
+            if not self.dropped:
+                self._log.error("ledger", "the journal is full: readings are given up from now on")
+            self.dropped += 1
+            return False
+        stamp = self._stamp()
+        values = metering.select(records.stored_mask(mask, stop_mask), measurement)
+        payload = records.pack_reading(transaction.number, stamp, context, mask, stop_mask, values)
+        self._append(records.READING, payload)
+        transaction.last_meter = values[0]
+        transaction.last_stamp = stamp
+        return True
+
+    def stop(self, transaction, meter_wh: int, reason: str, id_tag) -> None:
+        """Write STOP. Raises JournalFull or OSError only if the flash itself fails; then call again later."""
+        self._write_stop(transaction, self._stamp(), meter_wh, reason, id_tag)
+
+    def started(self, number: int, transaction_id: int, accepted: bool) -> "Transaction | None":
+        """The backend has answered a transaction's StartTransaction; returns it if it still runs."""
+        transaction = self._running.get(number)
+        if transaction:
+            transaction.transaction_id = transaction_id
+            transaction.accepted = accepted
+        return transaction
+
+    def _write_stop(self, transaction, stamp, meter_wh, reason, id_tag) -> None:
+        payload = records.pack_stop(transaction.number, stamp, meter_wh, reason, transaction.connector_id, id_tag)
+        self._append(records.STOP, payload)
+        self._running.pop(transaction.number, None)
+
+    def _append(self, kind: int, payload: bytes) -> int:
+        seq = self._journal.append(kind, payload)
+        if self.on_append:
+            self.on_append(kind)
+        return seq
+
+    # --- time
+
+    def _stamp(self) -> int:
+        if not self._clock.is_set:
+            self._clock_record_due = True
+        return self._clock.stamp()
+
+    def _clock_set(self) -> None:
+        """Records of this boot bear uptimes: write down what they mean, for a boot that reads them later."""
+        if self._clock_record_due:
+            self._clock_record_due = False
+            self._append(records.CLOCK, records.pack_clock(self._clock.boot, self._clock.base))
+
+    # --- room
+
+    def _readings_floor(self) -> int:
+        return max(self._journal.capacity // _READINGS_SHARE, _STOP_ROOM * (len(self._running) + 1))
+
+    def _make_room(self) -> None:
+        """A transaction that runs for weeks must not hold the whole ring: write its START again at the head.
+
+        The readings kept for its StopTransaction are given up with the old place.
+        """
+        if self._journal.room() >= self._readings_floor() + _START_ROOM:
+            return
+        for transaction in self._running.values():
+            answered = transaction.seq <= self._journal.freed
+            if answered and self._journal.next - transaction.seq > _RENEW_AFTER:
+                self._renew(transaction)
+
+    def _renew(self, transaction) -> None:
+        payload = records.pack_start(
+            transaction.number,
+            transaction.stamp,
+            transaction.meter_start,
+            -1,
+            transaction.connector_id,
+            transaction.id_tag,
+            transaction.parent_id_tag,
+        )
+        transaction.seq = self._append(records.RENEWED, payload)
+        if transaction.transaction_id is not None:
+            payload = records.pack_started(transaction.number, transaction.transaction_id, transaction.accepted)
+            self._append(records.STARTED, payload)
+        self._log.info("ledger", "transaction %d moved to the head of the journal", transaction.number)
+        if self.on_renewed:
+            self.on_renewed(transaction.number, transaction.seq)

@@ -1,0 +1,67 @@
+"""A CALL from a backend comes in, its CALLRESULT or CALLERROR goes out; there is always one (OCPP-J 1.6 §4.2).
+
+The order of the checks: is the frame whole, is the action known, is it switched on for this backend, does the
+payload fit its shape; only then the handler sees it. A handler is called with the payload and gives the payload
+of the answer, or a coroutine that does; it may raise `CallError`. Anything else that it raises is an
+InternalError for the backend and a traceback in the log.
+"""
+
+from station.ocpp import framer, messages, schema
+
+
+class CallError(Exception):
+    """An answer that is an error: one of OCPP-J's codes (§4.2.3), and a sentence for a person."""
+
+    def __init__(self, code: str, description: str = "") -> None:
+        super().__init__(code, description)
+        self.code = code
+        self.description = description
+
+
+class Dispatcher:
+    """`admit(action)` may raise CallError before a request is looked at; the registration uses it."""
+
+    def __init__(self, log) -> None:
+        self._log = log
+        self._handlers = {}
+        self.admit = None
+
+    def add(self, handlers: dict) -> None:
+        """{action: handler(payload) -> payload or coroutine}"""
+        self._handlers.update(handlers)
+
+    async def serve(self, frame) -> "bytes | None":
+        """The answer to a parsed CALL `(2, id, action, payload)` or to a framer.FrameError; None if none can be given."""
+        if isinstance(frame, framer.FrameError):
+            return self._refuse_frame(frame)
+        _, unique_id, action, payload = frame
+        try:
+            answer = self._handle(action, payload)
+            if not isinstance(answer, dict):
+                answer = await answer
+            return framer.result(unique_id, answer)
+        except CallError as error:
+            self._log.info("dispatch", "%s refused: %s %s", action, error.code, error.description)
+            return framer.error(unique_id, error.code, error.description)
+        except Exception as error:
+            self._log.exception("dispatch", action, error)
+            return framer.error(unique_id, "InternalError", "the request could not be carried out")
+
+    def _handle(self, action: str, payload: dict):
+        handler = self._handlers.get(action)
+        if handler is None:
+            if messages.is_known(action):
+                raise CallError("NotSupported", "%s is not supported by this station" % action)
+            raise CallError("NotImplemented", "%s is no action of OCPP 1.6" % action[:50])
+        if self.admit:
+            self.admit(action)
+        violation = schema.check(messages.request(action), payload)
+        if violation:
+            raise CallError(violation.code, violation.text)
+        return handler(payload)
+
+    def _refuse_frame(self, error) -> "bytes | None":
+        self._log.warning("dispatch", "bad frame: %s", error.description)
+        if error.unique_id is None:
+            return None
+        return framer.error(error.unique_id, error.code, error.description)

@@ -1,0 +1,103 @@
+"""Formats of values that a JSON type does not tell: `is_date_time` (RFC 3339), `is_decimal`, `is_uri` (RFC 3986)."""
+# ruff: noqa: PLR1714 - viper compares integers, `in` would make it build objects
+
+import sys
+
+import micropython
+
+if sys.implementation.name != "micropython":
+
+    def ptr8(text):  # a word that viper knows by itself
+        return text.encode() if isinstance(text, str) else text
+
+
+@micropython.viper
+def is_date_time(text, size: int) -> bool:
+    """True if `text`, of `size` characters, is a date-time of RFC 3339 §5.6: "2026-11-22T11:00:00.5+01:00".
+
+    Days as month and year have them; second 60 (a leap second) in any minute; "t" and "z" for "T" and "Z". A blank
+    for the "T" is not taken: OCPP 1.6 §3.14 asks for ISO 8601.
+    """
+    # A text with other than ASCII characters has more bytes than characters: one of them is met before `size`.
+    p = ptr8(text)
+    if size < 20:
+        return False
+    i = 0
+    while i < 19:
+        c = p[i]
+        if i == 4 or i == 7:
+            if c != 0x2D:  # -
+                return False
+        elif i == 10:
+            if c | 0x20 != 0x74:  # T
+                return False
+        elif i == 13 or i == 16:
+            if c != 0x3A:  # :
+                return False
+        elif c < 0x30 or c > 0x39:
+            return False
+        i += 1
+    year = p[0] * 1000 + p[1] * 100 + p[2] * 10 + p[3] - 0x30 * 1111
+    month = p[5] * 10 + p[6] - 0x30 * 11
+    day = p[8] * 10 + p[9] - 0x30 * 11
+    if month < 1 or month > 12 or day < 1 or day > 31:
+        return False
+    if day > 30 and (month == 4 or month == 6 or month == 9 or month == 11):
+        return False
+    if month == 2 and day > 28:
+        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+        if day > 29 or not leap:
+            return False
+    if p[11] * 10 + p[12] - 0x30 * 11 > 23 or p[14] > 0x35:
+        return False
+    if p[17] * 10 + p[18] - 0x30 * 11 > 60:
+        return False
+    if p[19] == 0x2E:  # .
+        i = 20
+        while i < size and p[i] >= 0x30 and p[i] <= 0x39:
+            i += 1
+        if i == 20 or i >= size:
+            return False
+    if p[i] | 0x20 == 0x7A:  # Z
+        return i + 1 == size
+    if i + 6 != size or (p[i] != 0x2B and p[i] != 0x2D) or p[i + 3] != 0x3A:
+        return False
+    j = i + 1
+    while j < size:
+        if j != i + 3 and (p[j] < 0x30 or p[j] > 0x39):
+            return False
+        j += 1
+    return p[i + 1] * 10 + p[i + 2] - 0x30 * 11 < 24 and p[i + 4] < 0x36
+
+
+def is_decimal(value: "int | float") -> bool:
+    """True if `value` is finite and has at most one digit after the point, i.e. is the nearest number to such a one."""
+    if type(value) is int:
+        return True
+    if not -1e15 < value < 1e15:  # beyond: no room for fractions
+        return value - value == 0  # not for infinity
+    return round(value * 10) / 10 == value
+
+
+_HEX = "0123456789abcdefABCDEF"
+_SCHEME = "+-."
+_ELSEWHERE = "-._~:/?#[]@!$&'()*+,;=%"
+
+
+def is_uri(text: str) -> bool:
+    """True if `text` has a scheme, then only what RFC 3986 §2 lets into a URI, with two hex digits after a "%"."""
+    scheme, colon, rest = text.partition(":")
+    if not colon or not rest or not _is_alphanumeric(scheme, _SCHEME) or not scheme[0].isalpha():
+        return False
+    for part in rest.split("%")[1:]:
+        if len(part) < 2 or part[0] not in _HEX or part[1] not in _HEX:
+            return False
+    return _is_alphanumeric(rest, _ELSEWHERE) and rest.count("#") < 2
+
+
+def _is_alphanumeric(text, others):
+    """True if each character of `text` is an ASCII letter, a digit or one of `others`, and there is one."""
+    for char in text:
+        if not ("a" <= char <= "z" or "A" <= char <= "Z" or "0" <= char <= "9" or char in others):
+            return False
+    return bool(text)

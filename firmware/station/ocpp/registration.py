@@ -1,0 +1,97 @@
+"""Whether the backend knows this station: BootNotification, its three answers, and the heartbeat after it.
+
+OCPP 1.6 §4.2: until the backend has said Accepted, nothing but BootNotification is sent. Pending: requests are
+answered. Rejected: the station keeps silent for the interval. An error or no answer is asked again. §4.6: a
+heartbeat every HeartbeatInterval keeps the clock right. A lost connection needs no new BootNotification.
+"""
+
+import asyncio
+
+from micropython import const
+
+from station import clock as clocks
+from station.ocpp.calls import LinkError
+from station.ocpp.dispatch import CallError
+
+ACCEPTED = "Accepted"
+PENDING = "Pending"
+REJECTED = "Rejected"
+
+_DEFAULT_INTERVAL_S = const(30)  # where the backend leaves the interval to us with a 0
+_UNANSWERED_S = const(10)  # before a BootNotification that was not answered is sent again
+
+
+class Registration:
+    """The station's standing with one backend. `state`: None until the first answer of this boot."""
+
+    def __init__(self, link, settings, clock, log, payload: dict) -> None:
+        self._link = link
+        self._settings = settings
+        self._clock = clock
+        self._log = log
+        self._payload = payload
+        self.state = None
+        link.allow = self.allows
+
+    @property
+    def accepted(self) -> bool:
+        return self.state == ACCEPTED
+
+    def allows(self, action: str) -> bool:
+        """May this CALL be sent now?"""
+        return action == "BootNotification" or self.accepted
+
+    def admit(self, action: str) -> None:
+        """Refuse the backend's CALLs while it rejects us; it is told why."""
+        if self.state == REJECTED:
+            raise CallError("GenericError", "%s: the backend has rejected this station" % action)
+
+    async def register(self) -> None:
+        """Ask until accepted. Returns at once if that was before in this boot; raises LinkError if the link is lost."""
+        while not self.accepted:
+            await asyncio.sleep(await self._ask())
+
+    async def _ask(self) -> int:
+        """Send one BootNotification; returns the seconds to wait before the next, 0 when accepted."""
+        try:
+            answer = await self._link.call("BootNotification", self._payload)
+        except LinkError as error:
+            if not self._link.connected:
+                raise
+            self._log.warning("boot", "BootNotification: %s", error)
+            return _UNANSWERED_S
+        self.state = answer["status"]
+        interval = answer["interval"]
+        self._log.info("boot", "the backend says %s, interval %d s", self.state, interval)
+        self._set_clock(answer["currentTime"])
+        if not self.accepted:
+            return interval if interval > 0 else _DEFAULT_INTERVAL_S
+        if interval > 0:
+            self._settings.change("HeartbeatInterval", str(interval))
+        return 0
+
+    async def heartbeats(self) -> None:
+        """Runs while the connection is up (OCPP 1.6 §4.6). Raises LinkError when it is lost."""
+        sent_at = self._clock.uptime()
+        while True:
+            # look often enough that a shorter interval, set meanwhile, works at once
+            await asyncio.sleep(1)
+            if self._clock.uptime() - sent_at < self._settings["HeartbeatInterval"]:
+                continue
+            sent_at = self._clock.uptime()
+            try:
+                answer = await self._link.call("Heartbeat", {})
+                self._set_clock(answer["currentTime"])
+            except LinkError as error:
+                if not self._link.connected:
+                    raise
+                self._log.warning("boot", "Heartbeat: %s", error)
+
+    def _set_clock(self, text: str) -> None:
+        try:
+            moved = self._clock.set(clocks.parse_iso(text))
+        except ValueError as error:
+            self._log.warning("boot", "currentTime: %s", error)
+        else:
+            if moved:
+                self._log.info("boot", "the clock was %d s off", moved)

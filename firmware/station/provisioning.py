@@ -1,0 +1,188 @@
+"""The provisioning file: who this station is, which backend it belongs to, how it was built.
+
+`parse` turns the JSON text into a `Provisioning`, or raises `ProvisioningError` that names the key, what it
+expects and what it got. Nothing is guessed: a key that nobody knows is an error too, it may be a misspelt one.
+"""
+
+import binascii
+import json
+
+from micropython import const
+
+from station.log import Log
+from station.settings import SettingError, Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_TEXT = const(0)  # printable ASCII of least to most characters
+_PEM = const(1)
+_INT = const(2)  # least to most
+_BOOL = const(3)
+_ONE_OF = const(4)  # the choices
+_SECRET = const(5)  # as _TEXT, not repeated in an error
+
+_REQUIRED = const("required")
+
+# section, key, attribute, kind, least or choices, most, default
+_TABLE = (
+    ("identity", "vendor", "vendor", _TEXT, 1, 20, _REQUIRED),  # OCPP 1.6 §6.3
+    ("identity", "model", "model", _TEXT, 1, 20, _REQUIRED),
+    ("identity", "serial", "serial", _TEXT, 1, 25, _REQUIRED),
+    ("identity", "firmware_version", "firmware_version", _TEXT, 1, 50, _REQUIRED),
+    ("identity", "charge_point_id", "charge_point_id", _TEXT, 1, 48, _REQUIRED),
+    ("backend", "url", "url", _TEXT, 6, 500, _REQUIRED),
+    ("backend", "authorization_key", "authorization_key", _SECRET, 1, 84, None),
+    ("backend", "ca", "ca", _PEM, 1, 16384, None),
+    ("connectors", "count", "connectors", _INT, 1, 8, _REQUIRED),
+    ("connectors", "lock", "lock", _BOOL, None, None, False),
+    ("connectors", "max_current_a", "max_current_a", _INT, 6, 80, 32),  # IEC 61851-1 Annex A
+    ("connectors", "phases", "phases", _ONE_OF, (1, 3), None, 3),
+)
+_SECTIONS = ("identity", "backend", "connectors", "settings")
+_PEM_START = "-----BEGIN CERTIFICATE-----"
+_HEX = "hex:"
+
+
+class ProvisioningError(ValueError):
+    """The file is wrong; the text is for whoever wrote it."""
+
+
+class Provisioning:
+    """What the file says, checked."""
+
+    def __init__(self) -> None:
+        self.vendor = ""
+        self.model = ""
+        self.serial = ""
+        self.firmware_version = ""
+        self.charge_point_id = ""
+        self.url = ""  # ws:// or wss://, without the charge point's id
+        self.authorization_key: str | None = None  # as written; `password` is what it stands for
+        self.password: bytes | None = None
+        self.ca: str | None = None  # PEM
+        self.connectors = 1  # their number
+        self.lock = False  # whether each has a lock
+        self.max_current_a = 32
+        self.phases = 3
+        self.settings: dict = {}  # OCPP key -> value
+
+
+def parse(text: bytes) -> Provisioning:
+    """Check the whole file; raises ProvisioningError."""
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ProvisioningError("provisioning: expected JSON, got an error: %s" % error)
+    sections = _object("provisioning", given)
+    _refuse_unknown("", sections, _SECTIONS)
+    result = Provisioning()
+    for name in ("identity", "backend", "connectors"):
+        section = _object(name, sections.get(name, {}))
+        _refuse_unknown(name + ".", section, [row[1] for row in _TABLE if row[0] == name])
+        for row in _TABLE:
+            if row[0] == name:
+                setattr(result, row[2], _value(row, section))
+    _check_backend(result)
+    result.settings = _object("settings", sections.get("settings", {}))
+    try:
+        Settings(None, Log(64), result.settings, result.connectors, result.phases)
+    except SettingError as error:
+        raise ProvisioningError("settings.%s" % error)
+    return result
+
+
+def _object(path: str, value: object) -> dict:
+    if not isinstance(value, dict):
+        raise _wrong(path, "an object", value)
+    return value
+
+
+def _refuse_unknown(prefix: str, given: dict, known: "list[str] | tuple[str, ...]") -> None:
+    for key in given:
+        if key not in known:
+            raise ProvisioningError("%s%s: unknown key, expected one of %s" % (prefix, key, ", ".join(known)))
+
+
+def _value(row: tuple, section: dict) -> "Any":
+    name, key, _, kind, least, most, default = row
+    path = name + "." + key
+    if key not in section:
+        if default == _REQUIRED:
+            raise ProvisioningError("%s: is missing, expected %s" % (path, _expected(kind, least, most)))
+        return default
+    value = section[key]
+    if not _fits(kind, least, most, value):
+        raise _wrong(path, _expected(kind, least, most), "another" if kind == _SECRET else value)
+    return value
+
+
+def _fits(kind: int, least: "Any", most: "Any", value: object) -> bool:
+    if kind == _BOOL:
+        return isinstance(value, bool)
+    if kind in (_INT, _ONE_OF):
+        if isinstance(value, bool) or not isinstance(value, int):
+            return False
+        return value in least if kind == _ONE_OF else least <= value <= most
+    if not isinstance(value, str) or not least <= len(value) <= most:
+        return False
+    return _PEM_START in value if kind == _PEM else _is_printable(value)
+
+
+def _expected(kind: int, least: "Any", most: "Any") -> str:
+    if kind == _BOOL:
+        return "true or false"
+    if kind == _INT:
+        return "a whole number from %d to %d" % (least, most)
+    if kind == _ONE_OF:
+        return "one of " + ", ".join([str(choice) for choice in least])
+    if kind == _PEM:
+        return "the text of a PEM file with a certificate, at most %d characters" % most
+    return "a text of %d to %d printable ASCII characters" % (least, most)
+
+
+def _is_printable(text: str) -> bool:
+    return all([" " <= character <= "~" for character in text])
+
+
+def _check_backend(result: Provisioning) -> None:
+    """What the values of the backend must be beyond their length."""
+    url = result.url
+    scheme, mark, rest = url.partition("://")
+    host = rest.partition("/")[0]
+    if scheme not in ("ws", "wss") or not mark or not _is_host(host) or any([c in url for c in " @?#"]):
+        raise _wrong("backend.url", "a URL ws://host[:port][/path] or wss://…", url)
+    if scheme == "wss" and result.ca is None:
+        raise ProvisioningError("backend.ca: is missing, expected the certificate to trust with a wss:// backend")
+    if result.authorization_key is None:
+        return
+    if ":" in result.charge_point_id:  # RFC 7617 §2: the user name ends at the first colon
+        raise _wrong("identity.charge_point_id", "no ':' beside an authorization_key", result.charge_point_id)
+    result.password = _password(result.authorization_key)
+
+
+def _is_host(text: str) -> bool:
+    """A name, an IPv4 address or an IPv6 address in brackets, with or without a port."""
+    start = text.find("]") + 1 if text.startswith("[") else 0
+    host, colon, port = text[start:].partition(":")
+    if colon and not (port.isdigit() and 1 <= int(port) <= 65535):
+        return False
+    return not host and start > 2 if text.startswith("[") else bool(host)
+
+
+def _password(key: str) -> bytes:
+    """The bytes of an authorization key: the text itself, or what follows "hex:" (OCPP-J 1.6 §6.2.2)."""
+    if not key.startswith(_HEX):
+        return key.encode()
+    try:
+        password = binascii.unhexlify(key[len(_HEX) :])
+    except ValueError:
+        password = b""
+    if not password:
+        raise ProvisioningError("backend.authorization_key: expected pairs of hex digits after 'hex:'")
+    return password
+
+
+def _wrong(path: str, expected: str, got: object) -> ProvisioningError:
+    return ProvisioningError("%s: expected %s, got %s" % (path, expected, repr(got)[:80]))

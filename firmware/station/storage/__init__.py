@@ -1,0 +1,4 @@
+"""What survives a power cut: `region` (raw flash), `journal` (what happened), `atomic` (small files).
+
+Each file says in its first lines what a power cut leaves. Nothing here knows what the bytes mean.
+"""

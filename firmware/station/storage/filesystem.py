@@ -1,0 +1,20 @@
+"""The littlefs for small files: `mount` it at `ROOT`, formatting a flash that holds none.
+
+littlefs itself survives a power cut at any write. A flash that cannot be mounted is formatted: the station then
+starts with its defaults, which is better than a station that does not start; the log says so.
+"""
+
+import vfs
+
+ROOT = "/flash"
+
+
+def mount(device, log) -> None:
+    """Mount the littlefs of a block device at ROOT. Raises OSError only if the flash takes no format either."""
+    try:
+        filesystem = vfs.VfsLfs2(device)
+    except OSError as error:
+        log.warning("storage", "no file system on the flash (%s): formatting", error)
+        vfs.VfsLfs2.mkfs(device)
+        filesystem = vfs.VfsLfs2(device)
+    vfs.mount(filesystem, ROOT)

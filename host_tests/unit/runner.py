@@ -1,0 +1,50 @@
+"""Runs one unit test module inside MicroPython and prints a JSON line for each test.
+
+    micropython runner.py MODULE.py [PATH …]
+
+PATHs are put before `sys.path`. Uses `unittest`: micropython-lib's on a board, the small one in `lib/` here.
+"""
+
+import io
+import json
+import sys
+
+for path in reversed(sys.argv[2:]):
+    sys.path.insert(0, path)
+
+import unittest  # noqa: E402
+
+
+def run_case(case, name):
+    """Run one test method; return (outcome, text)."""
+    test = case()
+    try:
+        test.setUp()
+        try:
+            getattr(test, name)()
+        finally:
+            test.tearDown()
+    except unittest.SkipTest as skip:
+        return "skipped", str(skip)
+    except (Exception, KeyboardInterrupt) as error:
+        out = io.StringIO()
+        sys.print_exception(error, out)
+        return "failed", out.getvalue()
+    return "passed", ""
+
+
+def main(path):
+    folder, _, name = path.rpartition("/")
+    sys.path.insert(0, folder)
+    module = __import__(name[: -len(".py")])
+    for case_name in dir(module):
+        case = getattr(module, case_name)
+        if not (isinstance(case, type) and issubclass(case, unittest.TestCase)):
+            continue
+        for test_name in dir(case):
+            if test_name.startswith("test"):
+                outcome, text = run_case(case, test_name)
+                print(json.dumps({"test": case_name + "." + test_name, "outcome": outcome, "text": text}))
+
+
+main(sys.argv[1])

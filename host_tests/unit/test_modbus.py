@@ -1,0 +1,58 @@
+"""drivers/modbus.py: frames with known CRCs, and every way a reply can be wrong."""
+
+import unittest
+
+from station.drivers.modbus import ModbusError, crc16, parse, request
+
+
+def framed(*body):
+    body = bytes(body)
+    crc = crc16(body, len(body))
+    return body + bytes((crc & 255, crc >> 8))
+
+
+class TestModbus(unittest.TestCase):
+    def refused(self, reply, word):
+        with self.assertRaises(ModbusError) as caught:
+            parse(reply, 1, 4, 2)
+        self.assertIn(word, str(caught.exception))
+
+    def test_crc_known_values(self):
+        self.assertEqual(crc16(b"123456789", 9), 0x4B37)
+        self.assertEqual(crc16(b"", 0), 0xFFFF)
+
+    def test_known_requests(self):
+        self.assertEqual(request(17, 3, 0x006B, 3), b"\x11\x03\x00\x6b\x00\x03\x76\x87")
+        self.assertEqual(request(1, 4, 0, 2), b"\x01\x04\x00\x00\x00\x02\x71\xcb")
+
+    def test_refuses_impossible_requests(self):
+        for wrong in ((0, 3, 0, 1), (248, 3, 0, 1), (1, 6, 0, 1), (1, 3, 0, 0), (1, 3, 0, 126), (1, 3, 0xFFFF, 2), (1, 3, -1, 1)):
+            with self.assertRaises(ValueError):
+                request(*wrong)
+
+    def test_good_reply(self):
+        reply = framed(1, 4, 4, 0x43, 0x66, 0x33, 0x34)
+        self.assertEqual(bytes(parse(reply, 1, 4, 2)), b"\x43\x66\x33\x34")
+        self.assertEqual(bytes(parse(memoryview(bytearray(reply)), 1, 4, 2)), b"\x43\x66\x33\x34")
+
+    def test_every_single_bit_error_is_noticed(self):
+        good = framed(1, 4, 4, 0x43, 0x66, 0x33, 0x34)
+        for bit in range(8 * len(good)):
+            reply = bytearray(good)
+            reply[bit // 8] ^= 1 << bit % 8
+            self.refused(reply, "CRC")
+
+    def test_every_cut_is_noticed(self):
+        good = framed(1, 4, 4, 0x43, 0x66, 0x33, 0x34)
+        self.refused(b"", "no reply")
+        for size in range(1, len(good)):
+            self.refused(good[:size], "short" if size < 5 else "CRC")
+
+    def test_exception_reply(self):
+        self.refused(framed(1, 0x84, 2), "exception 2")
+
+    def test_foreign_replies(self):
+        self.refused(framed(2, 4, 4, 0, 0, 0, 0), "slave 2 instead of 1")
+        self.refused(framed(1, 3, 4, 0, 0, 0, 0), "function 3 instead of 4")
+        self.refused(framed(1, 4, 2, 0, 0), "2 bytes of data instead of 4")
+        self.refused(framed(1, 4, 4, 0, 0), "bytes of data")

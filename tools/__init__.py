@@ -1,0 +1,1 @@
+"""What people run on their own machine (CPython): station, run, typecheck, bench."""
