@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 
 from tools import session
 from tools.backend import Csms
@@ -25,7 +26,8 @@ from tools.prompt import Prompt
 from tools.provisioning import BASE, provisioning
 
 FRAMES_KEPT = 2000
-LOOK_PAUSE_S = 0.5  # between two looks at the station's state
+LOOK_PAUSE_S = 0.1  # between two looks at the station's state
+METER_S = 1.0  # power and energy are shown this often while nothing else changes
 LOG_TAIL = 20
 INTERRUPTED = 130
 
@@ -49,7 +51,7 @@ class Run:
         self._words, self._state = words, state
         self.station = None
         self._look = asyncio.Event()
-        self._shown = {}  # connector id -> what was shown of it last
+        self._shown = {}  # connector id -> what was shown of it last, and when
 
     async def go(self):
         """Plays the session, serves the prompt if there is a terminal; returns the exit status."""
@@ -114,9 +116,11 @@ class Run:
             await asyncio.sleep(LOOK_PAUSE_S)
 
     def _show(self, row):
-        now = row["status"], row["contactor"], row["power_w"] // 100, row["energy_wh"] // 10
-        if self._shown.get(row["id"]) != now:
-            self._shown[row["id"]] = now
+        now = time.monotonic()
+        state, meter = (row["status"], row["contactor"]), (row["power_w"], row["energy_wh"])
+        last_state, last_meter, at = self._shown.get(row["id"], (None, None, now))
+        if state != last_state or (meter != last_meter and now - at >= METER_S):
+            self._shown[row["id"]] = state, meter, now
             self.console.connector(row)
 
     async def _play(self):
@@ -129,6 +133,7 @@ class Run:
             found += self.csms.violations
         for text in found:
             self.console.problem(text)
+        await asyncio.sleep(2 * LOOK_PAUSE_S)  # the last change of the connector is shown, too
         if found:
             self.console.answer("the end of the station's log:\n" + self.station.log_text(LOG_TAIL))
         else:

@@ -14,26 +14,31 @@ WITHIN_S = 20.0  # for each step; a backend may be far away
 BOOT_WITHIN_S = 60.0
 STATUSES = ["Preparing", "Charging", "Finishing", "Available"]
 POLL_S = 0.2
-READINGS = 5  # of the meter, until it is enough
-STEP_S = 60  # from one to the next, where the clock is moved
+PAUSE_S = 0.5  # between two steps, for whoever watches
+MINUTES = 5  # that it charges where the clock is moved, with a reading each
+READINGS = 3  # until it is enough where it is not
 
 
 async def play(station, transcript, say, token=TOKEN, leap=True):
     """Plays the session. `say(text)` tells what is being done; `leap` moves the station's clock while it charges."""
     await _booted(station)
+    await asyncio.sleep(PAUSE_S)
     say("an EV is plugged in")
     await station.plug(CONNECTOR)
     await transcript.status(CONNECTOR, "Preparing", WITHIN_S)
+    await asyncio.sleep(PAUSE_S)
     say(f"the card {token} is held to the reader")
     await station.swipe(token)
     start = await transcript.expect("StartTransaction", WITHIN_S, connectorId=CONNECTOR)
     await transcript.status(CONNECTOR, "Charging", WITHIN_S)
     await _charge(station, transcript, say, leap)
+    await asyncio.sleep(PAUSE_S)
     say(f"the card {token} again: enough")
     await station.swipe(token)
     stop = await transcript.expect("StopTransaction", WITHIN_S)
     await transcript.answer_to(stop, WITHIN_S)
     await transcript.status(CONNECTOR, "Finishing", WITHIN_S)
+    await asyncio.sleep(PAUSE_S)
     say("the EV is unplugged")
     await station.unplug(CONNECTOR)
     await transcript.answer_to(await transcript.status(CONNECTOR, "Available", WITHIN_S), WITHIN_S)
@@ -53,10 +58,10 @@ async def _booted(station):
 
 
 async def _charge(station, transcript, say, leap):
-    say(f"it charges, {READINGS} minutes by the station's clock" if leap else "it charges")
-    for _ in range(READINGS):
+    say(f"it charges, {MINUTES} minutes by the station's clock" if leap else "it charges")
+    for _ in range(MINUTES if leap else READINGS):
         if leap:
-            await station.glide(STEP_S)
+            await station.glide(60)
         values = await transcript.expect("MeterValues", WITHIN_S)
         await transcript.answer_to(values, WITHIN_S)
 

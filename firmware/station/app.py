@@ -5,6 +5,7 @@ Nothing else builds parts. `App(board)` needs of a board what `boards/unix/board
 """
 
 import asyncio
+import gc
 import sys
 
 from micropython import const
@@ -206,8 +207,10 @@ class App:
             self._link.hold()
 
     def snapshot(self) -> dict:
-        """What the firmware thinks of itself now."""
+        """What the firmware thinks of itself now. Collects garbage, so that `heap_bytes` is what is in use."""
+        gc.collect()
         return {
+            "heap_bytes": gc.mem_alloc(),
             "connected": self._link.connected,
             "registration": self._registration.state,
             "online": self._backend.is_online,

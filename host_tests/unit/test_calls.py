@@ -34,7 +34,7 @@ class CallsTest(unittest.TestCase):
     def setUp(self):
         self.log = FakeLog()
         self.settings = {"MessageTimeout": 30}
-        self.calls = Calls(self.settings, self.log, lambda count: bytes(count))
+        self.calls = Calls(self.settings, self.log, bytes)
         self.sent = []  # the frames, parsed
 
     def up(self):
@@ -101,8 +101,8 @@ class CallsTest(unittest.TestCase):
             self.calls.take((4, self.sent[0][1], "SecurityError", "go away", {"why": 1}))
             await settle()
             self.assertIsInstance(one.ending, CallRefused)
-            ending = one.ending
-            self.assertEqual((ending.code, ending.description, ending.details), ("SecurityError", "go away", {"why": 1}))
+            parts = one.ending.code, one.ending.description, one.ending.details
+            self.assertEqual(parts, ("SecurityError", "go away", {"why": 1}))
 
         asyncio.run(test())
 

@@ -101,7 +101,7 @@ class IncomingTest(unittest.TestCase):
             self.incoming.add(framer.call("a", "DataTransfer", {"vendorId": "fail"}))
             self.incoming.add(call(1))
             await settle()
-            self.assertEqual([frame[:3] for frame in self.sent][0], [4, "a", "InternalError"])
+            self.assertEqual(self.sent[0][:3], [4, "a", "InternalError"])
             self.assertEqual(self.sent[1][:2], [3, "id1"])
             self.assertIn("no such thing", self.log.at("error")[0])
 

@@ -6,10 +6,30 @@ import unittest
 from station.ocpp.json_syntax import HALVES, MAX_DEPTH, MAX_NUMBER, join_surrogates, scan
 
 GOOD = (
-    *("0", "-0", "10", "1.5", "-1.50e10", "1E+2", "1e-2", "true", "false", "null"),
-    *('""', '"a"', '"é"', '"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00aF"'),
-    *("[]", "{}", "[[]]", "[{}]", "[1,2]", '["",""]', "[true,false,null]"),
-    *('{"a":1}', '{"":{}}', '{"a":[],"b":{"c":null}}'),
+    "0",
+    "-0",
+    "10",
+    "1.5",
+    "-1.50e10",
+    "1E+2",
+    "1e-2",
+    "true",
+    "false",
+    "null",
+    '""',
+    '"a"',
+    '"é"',
+    '"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00aF"',
+    "[]",
+    "{}",
+    "[[]]",
+    "[{}]",
+    "[1,2]",
+    '["",""]',
+    "[true,false,null]",
+    '{"a":1}',
+    '{"":{}}',
+    '{"a":[],"b":{"c":null}}',
 )
 # offset of what is wrong, text
 BAD = (

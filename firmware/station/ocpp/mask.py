@@ -4,10 +4,14 @@ import sys
 
 import micropython
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any as ptr8  # viper knows the word by itself: anything with a buffer
+
 if sys.implementation.name == "micropython":
 
     @micropython.viper
-    def mask(buf: ptr8, key: ptr8, start: int, end: int):  # noqa: F821
+    def mask(buf: ptr8, key: ptr8, start: int, end: int):
         """XOR `buf[start:end]` with the 4 bytes of `key`, from `key[0]` on. `buf` must be writable."""
         i = start
         k = 0

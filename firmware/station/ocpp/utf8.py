@@ -7,8 +7,11 @@ import sys
 
 import micropython
 
-if sys.implementation.name != "micropython":
-    ptr8 = bytes  # a word that viper knows by itself
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any as ptr8  # viper knows the word by itself: anything with a buffer
+elif sys.implementation.name != "micropython":
+    ptr8 = bytes
 
 WHOLE = 0  # state: the text seen so far ends with a whole character
 BAD = -1  # state: the text cannot be UTF-8, whatever follows

@@ -7,7 +7,7 @@
     write(ws.output())               what there is to say: answers to pings and closes, and what was queued by
     ws.send_text(text), ws.ping(), ws.close()
 
-Events: `(OPEN,)`, `(MESSAGE, text)`, `(PONG, payload)` and one last, `(REFUSED, http_status, text)` or
+Events: `(OPEN,)`, `(MESSAGE, bytearray)`, `(PONG, payload)` and one last, `(REFUSED, http_status, text)` or
 `(CLOSED, code, reason)`. A peer that breaks the protocol costs the connection: the close frame is queued, CLOSED
 tells its code (§7.1.7). After the last event write `output()` and close the socket; what is received later is
 ignored. Misuse by the caller is `LocalError`.
@@ -66,6 +66,7 @@ _NEXT = (
     (None, None, CLOSING, CLOSED, CLOSED, CLOSED),  # CLOSING
     (None, None, CLOSED, None, None, CLOSED),  # CLOSED
 )
+_NOTHING = memoryview(b"")
 _STATE_NAMES = ("CONNECTING", "OPEN", "CLOSING", "CLOSED")
 
 
@@ -96,14 +97,14 @@ class WebSocket:
         self.state = CONNECTING
         self.failed = False
         # what was received and is not looked at yet: `_data[_at:_end]`
-        self._data = None
+        self._data = _NOTHING
         self._at = 0
         self._end = 0
         self._socket_ended = False
-        self._farewell = None  # the last event, where a call by the caller brought it about
+        self._farewell: "tuple | None" = None  # the last event, where a call by the caller brought it about
         # what is to be sent
         self._out = bytearray()
-        self._pong = None  # payload of the latest ping that is not answered
+        self._pong: "bytes | None" = None  # payload of the latest ping that is not answered
         # the frame that is being received
         self._head = bytearray(frame.HEAD_LIMIT)
         self._head_size = 0  # bytes of it that have come
@@ -330,7 +331,7 @@ class WebSocket:
 
     def _forget(self) -> None:
         """Lets go of all but the output; this object may outlive its connection."""
-        self._data = None
+        self._data = _NOTHING
         self._at = self._end = 0
         self._handshake = None
         self._message.drop()

@@ -14,7 +14,7 @@ class Message:
     def __init__(self, limit: int):
         """`limit`: bytes that a message may have."""
         self._limit = limit
-        self._buffer = None
+        self._buffer = bytearray()
         self._size = 0  # bytes that have come
         self._utf8 = utf8.WHOLE
 
@@ -33,8 +33,8 @@ class Message:
         if self._utf8 == utf8.BAD:  # §8.1: no need to wait for the rest
             raise RemoteError(INVALID_DATA, "text that is not UTF-8")
         try:
-            if self._buffer is None and last and not left:
-                self._buffer = bytes(piece)  # the usual message: all of it in one read
+            if last and not left and not self._size:
+                self._buffer = bytearray(piece)  # the usual message: all of it in one read
             else:
                 self._make_room(self._size + size + left)
                 self._buffer[self._size : self._size + size] = piece
@@ -42,27 +42,25 @@ class Message:
             raise RemoteError(TOO_BIG, "no memory for a message of %d bytes" % (self._size + size + left))
         self._size += size
 
-    def end(self) -> "bytes | bytearray":
+    def end(self) -> bytearray:
         """The message is whole: gives it away and is ready for the next one."""
         if self._utf8 != utf8.WHOLE:
             raise RemoteError(INVALID_DATA, "text that ends inside a character")
-        message = b"" if self._buffer is None else self._buffer
-        size = self._size
+        message, size = self._buffer, self._size
         self.drop()
-        return message if len(message) == size else message[:size]
+        if len(message) > size:
+            message[size:] = b""
+        return message
 
     def drop(self) -> None:
         """Forgets what has come of a message."""
-        self._buffer = None
+        self._buffer = bytearray()
         self._size = 0
         self._utf8 = utf8.WHOLE
 
     def _make_room(self, size: int) -> None:
         """Makes the buffer hold `size` bytes, or twice what it held: tiny fragments must not each cost a copy."""
         old = self._buffer
-        have = 0 if old is None else len(old)
-        if have >= size:
-            return
-        self._buffer = bytearray(max(size, min(2 * have, self._limit)))
-        if old is not None:
+        if len(old) < size:
+            self._buffer = bytearray(max(size, min(2 * len(old), self._limit)))
             self._buffer[: self._size] = memoryview(old)[: self._size]

@@ -145,7 +145,7 @@ class Journal:
             self._next = newest
             self._mount_head()
         self._persisted = self._freed
-        self._hide_next()
+        self._hide_remains()
         self._survey()
         self._log.info("journal", "records %d to %d, room %d bytes", self.first, self._next - 1, self.room())
 
@@ -290,13 +290,21 @@ class Journal:
             self._log_missing(number, number)
         self._word = min(word, self._words)
 
-    def _hide_next(self) -> None:
-        """Take the block that comes next as erased: a cut may have come in the middle of its erase, and left
-        the beginning of what it held. (Nothing in it is wanted; but `records` gives freed ones as well.)"""
-        block = (self._head + 1) % len(self._firsts)
-        following = self._following(self._firsts[block])
-        if following != _BAD and following <= self._freed + 1:
-            self._firsts[block] = 0
+    def _hide_remains(self) -> None:
+        """Take as erased what an erase may have left in part: nothing in it is wanted, but `records` gives
+        freed records as well, and must not give a beginning whose end is gone.
+
+        Such are the block that comes next, if the cut came in its erase, and blocks whose erase failed:
+        these were passed by, so they do not fit the order in which the ring was written.
+        """
+        firsts = self._firsts
+        newest = 0
+        for i in range(1, len(firsts)):
+            block = (self._head + i) % len(firsts)
+            first = firsts[block]
+            if first < newest or (i == 1 and self._following(first) <= self._freed + 1):
+                firsts[block] = 0
+            newest = max(newest, first)
 
     def _end(self, block: int) -> int:
         return self._word if block == self._head else self._words

@@ -6,7 +6,6 @@ import hashlib
 import os
 import socket
 
-_SO_RCVBUF = 8  # Linux
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 
@@ -16,7 +15,6 @@ def listen():
         port = 20000 + int.from_bytes(os.urandom(2), "big") % 40000
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUF, 4096)  # one that does not read is noticed early
         try:
             listener.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
             listener.listen(5)
@@ -63,7 +61,7 @@ class Peer:
             if line in (b"\r\n", b""):
                 break
             lines.append(line.strip())
-        key = [line[19:] for line in lines if line.lower().startswith(b"sec-websocket-key: ")][0]
+        key = next(line[19:] for line in lines if line.lower().startswith(b"sec-websocket-key: "))
         accept = binascii.b2a_base64(hashlib.sha1(key + _GUID).digest()).strip()
         self.stream.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
