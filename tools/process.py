@@ -109,6 +109,15 @@ class StationProcess:
         await self._until(self._keeper.done, within, "end of the process")
         return self.exit_status
 
+    async def logged(self, text, within=START_S):
+        """Waits for a line of the log that holds `text`, from the start of the first run on; returns the line."""
+
+        def found():
+            return next((line for line in self.log if text in line), None)
+
+        await self._until(found, within, f"{text!r} in the log")
+        return found()
+
     def log_text(self, tail=None):
         """The last `tail` lines of the log, as text."""
         lines = list(self.log)
@@ -237,6 +246,7 @@ class StationProcess:
             self.log.append(line)
             if self.on_log:
                 self.on_log(line)
+            self._tell()
 
     def _tell(self):
         self._changed.set()

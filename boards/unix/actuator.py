@@ -5,11 +5,12 @@ It follows its drive `delay_ms` later, unless it is held where it is, or elsewhe
 
 
 class Actuator:
-    """`position` is 0 or 1 as of the last `settle`; `how` is the fault's name or "ok"."""
+    """`position` is 0 or 1 as of the last `settle`; `how` is the fault's name or "ok"; `driven_at`: last change of drive."""
 
     def __init__(self, delay_ms: int) -> None:
         self._delay = delay_ms
         self._target = 0
+        self.driven_at = 0
         self.moves_at = delay_ms
         self.position = 0
         self.how = "ok"
@@ -19,6 +20,7 @@ class Actuator:
         """The coil's level from now on."""
         if level != self._target:
             self._target = level
+            self.driven_at = now
             self.moves_at = now + self._delay
 
     def hold(self, how: str, position: int) -> None:

@@ -184,6 +184,7 @@ class Commands:
     def _do_state(self) -> dict:
         """The firmware's view, and beside it what the world really is like."""
         state = self._app.snapshot()
+        state["at_ms"] = self._world.now()
         connectors = {row["id"]: row for row in state.get("connectors", ())}
         state["connectors"] = []
         for row in self._world.describe():

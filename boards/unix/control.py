@@ -29,6 +29,7 @@ class Control:
 
     def __init__(self, world, app) -> None:
         self._app = app
+        self._world = world
         self._commands = Commands(world, app)
         self._clients = []
         self._subscribed = False
@@ -53,7 +54,8 @@ class Control:
         await self._watch.run()
 
     def emit(self, event: dict) -> None:
-        """Send an event to all that watch."""
+        """Send an event to all that watch, with the moment: `at_ms` since the process began."""
+        event["at_ms"] = self._world.now()
         line = None
         for client in tuple(self._clients):
             if client.watching:

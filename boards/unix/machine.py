@@ -200,6 +200,7 @@ class Timer:
 
     def __init__(self, id: int = -1, **kw) -> None:
         self._task = None
+        self._calling = False
         if kw:
             self.init(**kw)
 
@@ -214,20 +215,24 @@ class Timer:
         self._task = asyncio.create_task(self._run(mode, period, callback))
 
     async def _run(self, mode: int, period: int, callback) -> None:
+        task = asyncio.current_task()
         while True:
             await asyncio.sleep_ms(period)
+            self._calling = True
             try:
                 callback(self)
             except Exception as error:  # as ports do: shown, and the timer is off
                 sys.print_exception(error, sys.stderr)
                 return
-            if mode == Timer.ONE_SHOT:
+            finally:
+                self._calling = False
+            if mode == Timer.ONE_SHOT or self._task is not task:
                 return
 
     def deinit(self) -> None:
-        if self._task:
-            self._task.cancel()
-            self._task = None
+        task, self._task = self._task, None
+        if task and not self._calling:  # else the call comes from the callback, and the task sees it
+            task.cancel()
 
 
 class WDT:

@@ -214,6 +214,7 @@ class Outlet:
             "id": self.number,
             "pilot": state,
             "contactor": self.contactor.position == 1,
+            "coil_ms": self.contactor.driven_at,
             "locked": self.lock.position == 1,
             "power_w": self._power_mw(now) // 1000,
             "energy_wh": self.energy // _WH,

@@ -47,7 +47,8 @@ class Watch:
         if old["ev"] != new["ev"] or old["pilot"] != new["pilot"]:
             self._emit({"event": "ev", "connector": number, "pilot": new["pilot"], "ev": new["ev"]})
         if old["contactor"] != new["contactor"]:
-            self._emit({"event": "contactor", "connector": number, "closed": new["contactor"]})
+            row = {"event": "contactor", "connector": number, "closed": new["contactor"], "coil_ms": new["coil_ms"]}
+            self._emit(row)
         if old["locked"] != new["locked"]:
             self._emit({"event": "lock", "connector": number, "locked": new["locked"]})
         if old["power_w"] != new["power_w"] or (energy and old["energy_wh"] != new["energy_wh"]):

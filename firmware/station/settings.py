@@ -7,7 +7,7 @@ former value, a corrupt file leaves the defaults of the table and of provisionin
 
 from micropython import const
 
-from station.charging.metering import NAMES, PHASED
+from station.measurands import NAMES, PHASED
 from station.storage import atomic
 
 TYPE_CHECKING = False

@@ -12,6 +12,7 @@ import time
 
 from fakes import FakeLog
 from flashes import CuttableFlash
+from station import measurands
 from station.charging import metering
 from station.charging.authorization import IdTagInfo
 from station.charging.transaction import Ledger
@@ -73,7 +74,7 @@ async def measure_flash():
         while outbox.depth:
             await asyncio.sleep_ms(0)
 
-    mask_ = metering.mask_of("Energy.Active.Import.Register", 3)
+    mask_ = measurands.mask_of("Energy.Active.Import.Register", 3)
     for number in range(_TRANSACTIONS):
         energy = number * 1000
         transaction = ledger.start(1, "0123456789ABCD", None, energy)

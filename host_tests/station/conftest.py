@@ -13,6 +13,7 @@ against the standard fails the test too, unless the test clears `csms.violations
 
 import pytest
 import pytest_asyncio
+from sessions import wrong_steps
 
 from tools.backend import Csms
 from tools.frames import TAIL
@@ -41,7 +42,7 @@ async def make_csms(request):
     yield make
     for csms in started:
         await csms.stop()
-    violations = [text for csms in started for text in csms.violations]
+    violations = [text for csms in started for text in (*csms.violations, *wrong_steps(csms.transcript))]
     assert not violations, "against the standard:\n" + "\n".join(violations)
 
 

@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from pathlib import Path
 
 import pytest
@@ -45,13 +46,13 @@ async def run(tmp_path):
     started = []
 
     async def start(*words, terminal=None):
-        standard = terminal if terminal is not None else asyncio.subprocess.DEVNULL
+        standard = terminal if terminal is not None else DEVNULL
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tools.run", "--state", str(tmp_path / "run"), *words),
             cwd=ROOT,
             stdin=standard,
-            stdout=asyncio.subprocess.PIPE if terminal is None else terminal,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=PIPE if terminal is None else terminal,
+            stderr=STDOUT,
             start_new_session=True,
         )
         started.append(process)
@@ -165,7 +166,8 @@ async def test_ctrl_c_ends_all_of_it(run, screen, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prctl")
 async def test_even_killing_it_leaves_no_station_behind(run, screen, tmp_path):
     process = await run(terminal=screen.slave)
-    await screen.shows("your turn")
+    await screen.shows("BootNotification")
+    assert processes(tmp_path)
     process.kill()
     await process.wait()
     assert await no_process(tmp_path)
@@ -204,7 +206,7 @@ async def test_the_documented_command(tmp_path):
     path = tmp_path / "provision.json"
     path.write_text(json.dumps(provisioning("ws://127.0.0.1:9/ocpp")))
     words = (sys.executable, "-m", "tools.station", str(path), "--state", str(tmp_path / "state"))
-    process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=-1, stderr=-3)
+    process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=PIPE, stderr=DEVNULL)
     try:
         port = json.loads(await asyncio.wait_for(process.stdout.readline(), WITHIN_S))["control"]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -170,6 +170,8 @@ class TestAnswer(unittest.TestCase):
             (101, "malformed", STATUS + b"no colon\r\n" + GOOD[len(STATUS) :]),
             (101, "malformed", STATUS + b"Name : value\r\n" + GOOD[len(STATUS) :]),
             (101, "malformed", STATUS + UPGRADE + b" folded: line\r\n" + GOOD[len(STATUS) :]),
+            (101, "malformed", STATUS + b"X: y\r\r\n\r\n"),
+            (0, "not HTTP", b"HTTP/1.1 101 a\x00b\r\n\r\n"),
             (0, "not HTTP", b"SSH-2.0-OpenSSH_9.2\r\n"),
             (0, "not HTTP", b"\x15\x03\x01\x00\x02\x02\x16"),
             (0, "not HTTP", b"HTTP/2 101\r\n\r\n"),
@@ -200,3 +202,4 @@ class TestAnswer(unittest.TestCase):
         limit = HEAD_LIMIT - len(GOOD) - len(b"X: \r\n")
         longest = STATUS + b"X: " + b"x" * limit + b"\r\n" + GOOD[len(STATUS) :]
         self.assertEqual(feed(shake(), longest), (HEAD_LIMIT, True))
+        self.refusal(longest.replace(b"X: ", b"X: x"))

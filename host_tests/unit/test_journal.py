@@ -118,7 +118,7 @@ class TestSoundFlash(unittest.TestCase):
         self.assertEqual(content(make(flash)[1]), [(6, 7, b"next")])
 
     def test_sync_keeps_the_room_it_is_told_to(self):
-        flash, journal, _ = make()
+        _, journal, _ = make()
         journal.append(1, b"abc")
         journal.free(1)
         room = journal.room()
@@ -237,7 +237,7 @@ class TestSoundFlash(unittest.TestCase):
         self.assertEqual(seen, list(range(seen[0], 100)))
 
     def test_freed_records_can_be_read_again_until_their_block_is_reused(self):
-        flash, journal, log = make()
+        _, journal, log = make()
         for number in range(1, 80):
             journal.append(1, payload_of(number, 30))
             journal.free(number)
@@ -252,14 +252,15 @@ class TestSoundFlash(unittest.TestCase):
         flash, journal, _ = make()
         for number in range(1, 50):
             journal.append(1, payload_of(number, 30))
+            if number == 40:
+                journal.hold = 40
             journal.free(number)
-        journal.hold = 40
         self.assertEqual(journal.hold, 40)
-        room = journal.room()
         with self.assertRaises(JournalFull):
             while True:
                 seq = journal.append(1, payload_of(number, 30))
                 journal.free(seq)
+        room = journal.room()
         self.assertTrue(journal.oldest <= 40)
         self.assertTrue(make(flash)[1].oldest <= 40)
         journal.hold = None
@@ -268,7 +269,7 @@ class TestSoundFlash(unittest.TestCase):
 
     def test_a_transaction_costs_little(self):
         flash, journal, _ = make(blocks=16, block_size=4096)
-        for number in range(1, 201):
+        for _ in range(200):
             start = journal.append(1, bytes(60))
             for _ in range(10):
                 journal.append(2, bytes(20))
@@ -279,7 +280,7 @@ class TestSoundFlash(unittest.TestCase):
 
     def test_mount_reads_two_words_a_block_and_one_block(self):
         flash, journal, _ = make(blocks=64, block_size=4096)
-        for number in range(1, 5000):
+        for _ in range(5000):
             journal.append(1, bytes(20))
         after, _, _ = make(flash.after())
         self.assertTrue(after.bytes_read <= 64 * 64 + 2 * 4096)
@@ -428,7 +429,7 @@ class TestPowerCut(unittest.TestCase):
             journal.append(1, b"abc")
             flash.cut(1, way)
             with self.assertRaises(PowerCut):
-                journal.append(2, bytes(100))
+                journal.append(2, bytes(116))
             flash, journal, log = make(flash.after())
             self.assertEqual(journal.append(3, b"next"), expected)
             kinds = [kind for _, kind, _ in journal.records()]
@@ -532,10 +533,10 @@ class TestBadFlash(unittest.TestCase):
 
     def test_another_life_of_the_flash_is_not_read(self):
         flash, journal, _ = make()
-        for number in range(1, 100):
+        for _ in range(100):
             journal.append(1, bytes(20))
         other, journal, _ = make()
-        for number in range(1, 10):
+        for _ in range(9):
             journal.append(2, bytes(20))
         other.cells[BLOCK_SIZE : 3 * BLOCK_SIZE] = flash.cells[BLOCK_SIZE : 3 * BLOCK_SIZE]
         _, journal, log = make(other.after())
@@ -555,7 +556,7 @@ class TestRandom(unittest.TestCase):
             model.check(journal)
             if below(4):
                 flash.cut(1 + below(60), WAYS[below(5)])
-            else:  # not both: a cut in the erase behind a block that failed may show a beginning without its end
+            else:  # not both: see journal.py, _enter
                 flash.fail(1 + below(60), WAYS[below(5)])
             try:
                 for _ in range(below(80)):
@@ -573,7 +574,7 @@ class TestRandom(unittest.TestCase):
             length = below(24) if below(4) else below(200)
             try:
                 model.append(journal, below(MAX_KIND + 1), payload_of(below(999), length))
-            except JournalFull:
+            except (JournalFull, OSError):
                 model.pending = None
                 model.keep(journal, None)
                 if journal.next > journal.first:

@@ -53,12 +53,19 @@ class Settings(dict):
 
 
 class Transport(link_module.Transport):
-    """While it is deaf, its socket takes nothing."""
+    """Its socket takes nothing while `hearing` is not set."""
 
-    deaf = False
+    def __init__(self):
+        super().__init__()
+        self.hearing = asyncio.Event()
+        self.hearing.set()
 
     def _write(self, data):
-        return 0 if self.deaf else super()._write(data)
+        return super()._write(data) if self.hearing.is_set() else 0
+
+    async def _writable_in_time(self, stream, timeout_ms):
+        await self.hearing.wait()
+        await super()._writable_in_time(stream, timeout_ms)
 
 
 class LinkTest(unittest.TestCase):
@@ -332,7 +339,7 @@ class LinkTest(unittest.TestCase):
             self.serve = serve
             await self.start()
             transport = self.link._transport
-            transport.deaf = True
+            transport.hearing.clear()
             question = b'[2,"1","Reset",{}]'
             questions = (bytes((0x81, len(question))) + question) * 500
             for _ in range(4):
@@ -341,7 +348,7 @@ class LinkTest(unittest.TestCase):
                 await settle()
                 self.assertLess(transport.kept, MAX_KEPT + READ_SIZE * 5)
             self.assertGreater(transport.kept, MAX_KEPT)
-            transport.deaf = False
+            transport.hearing.set()
             gate.set()
             served = 0
             while served < MAX_WAITING:

@@ -9,6 +9,7 @@ import unittest
 import board
 import machine
 from outlet import Outlet
+from station.drivers import modbus
 from station.drivers.meter import Meter, MeterError, scaled
 from world import World
 
@@ -95,12 +96,17 @@ class TestMeter(unittest.TestCase):
     def test_silent_meter(self):
         self.outlet.meter.how = "silent"
 
-        async def main():
-            reading = asyncio.create_task(self.meter.read())
-            while not reading.done():
+        async def clock():
+            while True:
                 await asyncio.sleep_ms(0)
                 time.advance(50)
-            await reading
+
+        async def main():
+            moving = asyncio.create_task(clock())
+            try:
+                await self.meter.read()
+            finally:
+                moving.cancel()
 
         with self.assertRaises(MeterError) as caught:
             asyncio.run(main())
@@ -150,9 +156,21 @@ class TestMeter(unittest.TestCase):
             self.read()
         self.assertIn("negative", str(caught.exception))
 
-    def test_read_is_what_saves_the_register(self):
+    def test_reading_the_energy_register_saves_the_world_and_other_registers_do_not(self):
         saved = []
         outlet = Outlet(1, 3, self.world.now, lambda: saved.append(1))
-        outlet.meter.write(b"\x01\x04\x00\x00\x00\x02\x71\xcb")
-        self.assertEqual(saved, [])
-        self.assertEqual(len(outlet.meter.rx), 9)
+        outlet.meter.write(modbus.request(1, 4, 0x0000, 2))
+        self.assertEqual((saved, len(outlet.meter.rx)), ([], 9))
+        outlet.meter.write(modbus.request(1, 4, 0x0048, 2))
+        self.assertEqual((saved, len(outlet.meter.rx)), ([1], 9))
+
+    def test_the_model_takes_requests_byte_by_byte_and_ignores_others(self):
+        model = self.outlet.meter
+        for byte in modbus.request(1, 4, 0x0046, 2):
+            self.assertEqual(len(model.rx), 0)
+            model.write(bytes((byte,)))
+        self.assertEqual(bytes(modbus.parse(model.rx, 1, 4, 2)), struct.pack(">f", 50.0))
+        model.rx = bytearray()
+        model.write(modbus.request(2, 4, 0x0046, 2))
+        model.write(modbus.request(1, 4, 0x0046, 2)[:-1] + b"\x00")
+        self.assertEqual(len(model.rx), 0)

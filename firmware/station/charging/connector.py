@@ -13,6 +13,7 @@ import asyncio
 
 from micropython import const
 
+from station import measurands
 from station.charging import interlock as pilot
 from station.charging import metering, status
 from station.charging.authorization import same_id_tag
@@ -252,7 +253,7 @@ class Connector:
             return
         try:
             self.transaction = self._ledger.start(
-                self.connector_id, grant.id_tag, grant.parent_id_tag, self.measurement[metering.ENERGY]
+                self.connector_id, grant.id_tag, grant.parent_id_tag, self.measurement[measurands.ENERGY]
             )
         except (JournalFull, OSError) as error:
             self._log.error("connector", "%d: no transaction can begin: %s", self.connector_id, error)
@@ -292,7 +293,7 @@ class Connector:
         It may still have what MaxEnergyOnInvalidId grants, counted from the transaction's start; then the
         transaction ends, or goes on without energy, as StopTransactionOnInvalidId says.
         """
-        used = self.measurement[metering.ENERGY] - self.transaction.meter_start
+        used = self.measurement[measurands.ENERGY] - self.transaction.meter_start
         if used < self._settings["MaxEnergyOnInvalidId"]:
             return
         if self._settings["StopTransactionOnInvalidId"]:
@@ -317,7 +318,7 @@ class Connector:
         transaction = self.transaction
         meter_wh = transaction.last_meter
         if await self._read():
-            meter_wh = max(meter_wh, self.measurement[metering.ENERGY])
+            meter_wh = max(meter_wh, self.measurement[measurands.ENERGY])
             self._record(metering.END, "", self._settings["StopTxnSampledData"])
         try:
             self._ledger.stop(transaction, meter_wh, reason, id_tag)
@@ -384,8 +385,8 @@ class Connector:
             self.listener.aligned(self)
 
     def _record(self, context: int, names: str, stop_names: str) -> None:
-        mask = metering.mask_of(names, self._phases)
-        stop_mask = metering.mask_of(stop_names, self._phases)
+        mask = measurands.mask_of(names, self._phases)
+        stop_mask = measurands.mask_of(stop_names, self._phases)
         try:
             kept = self._ledger.reading(self.transaction, context, self.measurement, mask, stop_mask)
         except (JournalFull, OSError) as error:

@@ -6,7 +6,8 @@ stops agreeing. The connector asks for the contact with `close()`, which obeys o
 its wish back with `open()`.
 
 Times are counted in passes of the board's `INTERLOCK_PERIOD_MS` (10 ms): a pilot state counts after 3 equal
-samples (30 ms), so that the contact opens within 40 ms of the car's leaving C or D (IEC 61851-1 allows 100 ms).
+samples (30 ms), and after 3 samples of whatever other states the old one is not trusted any more. So the contact
+opens within 40 ms of the car's leaving C or D (IEC 61851-1 allows 100 ms).
 """
 
 from micropython import const
@@ -32,7 +33,7 @@ class Interlock:
     """One connector's interlock over its pilot, contactor, fault inputs and, if it has one, its lock.
 
     `state` is the debounced pilot state. `switch` is one of SWITCH_OK, SWITCH_WELDED, SWITCH_STUCK and stays
-    until `clear()`, but a welded contact that opens after all clears itself. `passes` counts the calls.
+    until `clear()`; SWITCH_WELDED goes only when the contact opens after all. `passes` counts the calls.
     """
 
     def __init__(self, pilot, contactor, faults, lock=None, ventilated: bool = False) -> None:
@@ -43,6 +44,7 @@ class Interlock:
         self._highest = D if ventilated else C
         self._candidate = A
         self._count = 0
+        self._doubt = 0  # samples in a row that were not the state
         self._mismatch = 0
         self.wanted = False
         self.state = A
@@ -51,7 +53,7 @@ class Interlock:
 
     def agrees(self) -> bool:
         """May the contact be closed now? C, or D where the place is ventilated; no fault; lock locked."""
-        if self.state < C or self.state > self._highest:
+        if self.state < C or self.state > self._highest or self._doubt >= _DEBOUNCE:
             return False
         if self.switch != SWITCH_OK or self._faults.any():
             return False
@@ -75,27 +77,34 @@ class Interlock:
         return self._contactor.is_closed()
 
     def clear(self) -> None:
-        """Forget a stuck or welded contact: after the cable left, or at a reset."""
-        self.switch = SWITCH_OK
-        self._mismatch = 0
+        """The cable left: forget a stuck contact. A welded one stays what it is."""
+        if self.switch == SWITCH_STUCK:
+            self.switch = SWITCH_OK
 
     def step(self, _timer=None) -> None:
         """One pass: sample, judge, open if anything disagrees, watch the feedback contact."""
         self.passes = (self.passes + 1) & 0x3FFFFFFF
-        sample = self._pilot.sample()
-        if sample == self.state:
-            self._count = 0
-        elif sample == self._candidate:
-            self._count += 1
-            if self._count >= _DEBOUNCE:
-                self.state = sample
-                self._count = 0
-        else:
-            self._candidate = sample
-            self._count = 1
-        if self.wanted and not self.agrees():
+        self._debounce(self._pilot.sample())
+        # without a wish as well: this may interrupt `close()` before the coil gets its current
+        if not self.wanted or not self.agrees():
             self.open()
         self._watch_contact()
+
+    def _debounce(self, sample: int) -> None:
+        if sample == self.state:
+            self._count = 0
+            self._doubt = 0
+            return
+        if self._doubt < _DEBOUNCE:
+            self._doubt += 1
+        if sample != self._candidate:
+            self._candidate = sample
+            self._count = 0
+        self._count += 1
+        if self._count >= _DEBOUNCE:
+            self.state = sample
+            self._count = 0
+            self._doubt = 0
 
     def _watch_contact(self) -> None:
         closed = self._contactor.is_closed()

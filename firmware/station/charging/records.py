@@ -73,7 +73,7 @@ def unpack_start(payload) -> tuple:
 
 
 def pack_reading(number, stamp, context, mask, stop_mask, values) -> bytes:
-    """`values` are those of `stored_mask(mask, stop_mask)`, in the order of `metering.select`.
+    """`values` are those of `stored_mask(mask, stop_mask)`, in the order of `measurands.select`.
 
     One measurand, or two, fit with the journal's header into one word of flash.
     """

@@ -11,7 +11,8 @@ a transaction that began always has its place.
 
 from micropython import const
 
-from station.charging import metering, records
+from station import measurands
+from station.charging import records
 from station.storage.journal import JournalFull
 
 _STOP_ROOM = const(192)  # bytes for a STOP, a STARTED, a last reading, with their headers
@@ -126,7 +127,7 @@ class Ledger:
             self.dropped += 1
             return False
         stamp = self._stamp()
-        values = metering.select(records.stored_mask(mask, stop_mask), measurement)
+        values = measurands.select(records.stored_mask(mask, stop_mask), measurement)
         payload = records.pack_reading(transaction.number, stamp, context, mask, stop_mask, values)
         self._append(records.READING, payload)
         transaction.last_meter = values[0]

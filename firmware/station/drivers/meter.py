@@ -9,6 +9,7 @@ import time
 
 from machine import UART
 from micropython import const
+
 from station.drivers import modbus
 
 _BAUD = const(9600)

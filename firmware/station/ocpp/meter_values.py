@@ -1,17 +1,18 @@
 """A stored reading becomes an OCPP MeterValue (OCPP 1.6 §7.33, §7.43): numbers become the texts of SampledValues."""
 
+from station import measurands
 from station.charging import metering
 
 _VOLTS = 230  # nominal, for Power.Offered
 
 # by the index of a measurement: unit (OCPP 1.6 §7.45; it has none for Frequency), divisor
 _UNITS = {
-    metering.ENERGY: ("Wh", 1),
-    metering.POWER: ("W", 1),
-    metering.CURRENT: ("A", 1000),
-    metering.VOLTAGE: ("V", 10),
-    metering.FREQUENCY: (None, 100),
-    metering.OFFERED: ("A", 10),
+    measurands.ENERGY: ("Wh", 1),
+    measurands.POWER: ("W", 1),
+    measurands.CURRENT: ("A", 1000),
+    measurands.VOLTAGE: ("V", 10),
+    measurands.FREQUENCY: (None, 100),
+    measurands.OFFERED: ("A", 10),
 }
 _DIGITS = {1: 0, 10: 1, 100: 2, 1000: 3}
 
@@ -30,7 +31,7 @@ def sampled_values(mask: int, stored: int, values, context: int, phases: int) ->
     """
     found = []
     index = 0
-    for bit, (measurand, source, phase) in enumerate(metering.MEASURANDS):
+    for bit, (measurand, source, phase) in enumerate(measurands.MEASURANDS):
         if not stored >> bit & 1:
             continue
         number = values[index]

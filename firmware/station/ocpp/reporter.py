@@ -10,6 +10,7 @@ import asyncio
 
 from micropython import const
 
+from station import measurands
 from station.charging import metering, status
 from station.ocpp import meter_values
 from station.ocpp.calls import LinkError
@@ -140,10 +141,10 @@ class Reporter:
         return payload
 
     async def _send_reading(self, connector_id: int, stamp: int, measurement: tuple) -> None:
-        mask = metering.mask_of(self._settings["MeterValuesAlignedData"], self._phases)
+        mask = measurands.mask_of(self._settings["MeterValuesAlignedData"], self._phases)
         if not mask:
             return
-        values = metering.select(mask, measurement)
+        values = measurands.select(mask, measurement)
         sampled = meter_values.sampled_values(mask, mask, values, metering.CLOCK, self._phases)
         meter_value = {"timestamp": self._clock.iso(stamp), "sampledValue": sampled}
         try:

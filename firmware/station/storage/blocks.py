@@ -4,8 +4,8 @@ What a power cut leaves: a header or a record, whole, or words in which nothing 
 all of it. `find` passes over such words, `used` counts them.
 
 An erase block is a row of 32-byte words. Words 0 and 1 hold the block's header, twice, for a bit may flip:
-magic, salt, count of blocks entered, number of the block's first record, mark, checksum. Behind them lie the
-records, each of whole words, none across two blocks:
+magic, salt, count of blocks entered, number of the block's first record, mark, lowest number kept, checksum.
+Behind them lie the records, each of whole words, none across two blocks:
 
     kind u8 | wanted u24 | length u16 | number u16 | checksum u32 | payload | 0xFF …
 
@@ -25,7 +25,7 @@ LARGEST = const(16)  # words of the largest record
 PREFIX = const(12)  # bytes before the payload
 MARK = const(0xFE)  # kind of a mark
 _MAGIC = b"LPJ1"
-_CHECKED = const(20)  # bytes of a header before its checksum
+_CHECKED = const(24)  # bytes of a header before its checksum
 _MASK = const(0xFFFFFFFF)
 
 
@@ -59,14 +59,14 @@ class Blocks:
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def header(self, block: int) -> "tuple[int, int, int, int] | None":
-        """(salt, entered, first, freed) from either copy."""
+    def header(self, block: int) -> "tuple[int, int, int, int, int] | None":
+        """(salt, entered, first, freed, kept) from either copy."""
         both = self._proof
         self._region.read(block * self._size, both)
         for start in (0, WORD):
-            magic, salt, entered, first, freed, checksum = struct.unpack_from("<4sIIIII", both, start)
+            magic, salt, entered, first, freed, kept, checksum = struct.unpack_from("<4sIIIIII", both, start)
             if magic == _MAGIC and binascii.crc32(both[start : start + _CHECKED]) == checksum:
-                return salt, entered, first, freed
+                return salt, entered, first, freed, kept
         return None
 
     def find(self, view: memoryview, block: int, word: int, end: int, number: int) -> "tuple | None":
@@ -110,19 +110,19 @@ class Blocks:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def begin(self, block: int, entered: int, first: int, freed: int) -> bool:
+    def begin(self, block: int, entered: int, first: int, freed: int, kept: int) -> bool:
         """Erase `block` and write its header. False if the flash failed."""
-        view = self._view[: 2 * WORD]
-        for start in (0, WORD):
-            struct.pack_into("<4sIIII", view, start, _MAGIC, self.salt, entered, first, freed)
-            struct.pack_into("<I", view, start + _CHECKED, binascii.crc32(view[start : start + _CHECKED]))
-            _blank(view[start + _CHECKED + 4 : start + WORD])
-        try:
-            self._region.erase(block)
-        except OSError as error:
-            self._log.error("journal", "block %d cannot be erased: %s", block, error)
+        if not self._erase(block):
             return False
-        return self._program(block, 0, view)
+        view = self._view[: 2 * WORD]
+        _blank(view)
+        for start in (0, WORD):
+            struct.pack_into("<4sIIIII", view, start, _MAGIC, self.salt, entered, first, freed, kept)
+            struct.pack_into("<I", view, start + _CHECKED, binascii.crc32(view[start : start + _CHECKED]))
+        if self._program(block, 0, view):
+            return True
+        self._erase(block)  # half of the header may be right, and must not be found
+        return False
 
     def write(self, block: int, word: int, kind: int, payload, number: int, freed: int) -> bool:
         """Program a record at `word`. False if the flash failed; the words are used up then, too."""
@@ -135,6 +135,14 @@ class Blocks:
         _blank(view[size:end])
         struct.pack_into("<I", view, PREFIX - 4, self._checksum(view, size, number))
         return self._program(block, word, view[:end])
+
+    def _erase(self, block: int) -> bool:
+        try:
+            self._region.erase(block)
+        except OSError as error:
+            self._log.error("journal", "block %d cannot be erased: %s", block, error)
+            return False
+        return True
 
     def _program(self, block: int, word: int, data: memoryview) -> bool:
         """Program and read back: worn flash may fail without saying so, or say so and be right all the same."""

@@ -9,9 +9,10 @@ reader never finds a beginning without the end that it once had.
 `blocks` says how records lie in flash. Their numbers rise by one; some may be left out (a torn record takes
 its number with it), none is given twice.
 
-Blocks are taken in turn. One is always kept that is free *on flash*: it is entered only when another one is
-free in RAM, and its header puts that on flash too. So nothing is ever erased that a mount could want back.
-The order of blocks is that of their first numbers, not of their places.
+Blocks are taken in turn. One is always kept free: a block is entered only when there is another one that may
+be next, and its header says below which number that one lies (`kept`). So no erase that a cut may leave half
+done touches what a mount could give back. The order of blocks is that of their first numbers, not of their
+places.
 """
 
 import errno
@@ -54,6 +55,7 @@ class Journal:
         self._next = 1
         self._freed = 0
         self._persisted = 0  # the mark that is on flash
+        self._kept = 0  # lowest number kept until another block is entered, on flash as well
         self._spare = 0  # blocks that may be entered
         self._until = 0  # freed + 1 at which there are more of them
         self._cursor = (-1, 0, 0, 0)  # of the record read last: block, word, number, first of the next block
@@ -81,11 +83,15 @@ class Journal:
     @property
     def oldest(self) -> int:
         """Lowest number that can still be read with `records`, freed or not; `next` if there is none."""
-        return min([first for first in self._firsts if first] + [self._next])
+        return min(self._following(0), self._next)
 
     @property
     def hold(self) -> "int | None":
-        """Number from which on records are kept readable though they are freed."""
+        """From this number on records stay readable though they are freed; None: nothing is held.
+
+        It protects what is still there: set it before the record is freed, or at the latest before the next
+        `append`. It is in RAM only: set it again after `mount`, before the first `append`.
+        """
         return None if self._hold == _BAD else self._hold
 
     @hold.setter
@@ -121,12 +127,12 @@ class Journal:
     def mount(self) -> None:
         """Find head and tail: two words of each block, then the records of the newest block."""
         self._forget()
-        oldest = newest = 0
+        newest = 0
         for block in range(len(self._firsts)):
             header = self._blocks.header(block)
             if header is None:
                 continue
-            salt, entered, first, freed = header
+            salt, entered, first, freed, kept = header
             if newest and salt != self.salt:
                 self._log.error("journal", "block %d is of another life of this flash: unused", block)
                 continue
@@ -134,18 +140,19 @@ class Journal:
             self._firsts[block] = first
             self._entered = max(self._entered, entered)
             self._freed = max(self._freed, freed)
-            oldest = min(oldest or first, first)
+            self._kept = max(self._kept, kept)
             if first > newest:
                 newest = first
                 self._head = block
         if self._head < 0:
             self._blocks.salt = int.from_bytes(os.urandom(4), "little")  # the first append writes it
         else:
-            self._freed = max(self._freed, oldest - 1)
+            for block in range(len(self._firsts)):
+                if self._firsts[block] < self._kept:
+                    self._firsts[block] = 0  # perhaps half erased: not even history
             self._next = newest
             self._mount_head()
         self._persisted = self._freed
-        self._hide_remains()
         self._survey()
         self._log.info("journal", "records %d to %d, room %d bytes", self.first, self._next - 1, self.room())
 
@@ -237,9 +244,7 @@ class Journal:
         view = buffer()
         seq = start or self.first
         block, base = -1, 0
-        while True:
-            if seq >= self._next:
-                return
+        while seq < self._next:
             if block < 0 or self._firsts[block] != base:  # at the start, or freed and reused meanwhile
                 seq = max(seq, self.oldest)
                 block = self._block_of(seq)
@@ -290,22 +295,6 @@ class Journal:
             self._log_missing(number, number)
         self._word = min(word, self._words)
 
-    def _hide_remains(self) -> None:
-        """Take as erased what an erase may have left in part: nothing in it is wanted, but `records` gives
-        freed records as well, and must not give a beginning whose end is gone.
-
-        Such are the block that comes next, if the cut came in its erase, and blocks whose erase failed:
-        these were passed by, so they do not fit the order in which the ring was written.
-        """
-        firsts = self._firsts
-        newest = 0
-        for i in range(1, len(firsts)):
-            block = (self._head + i) % len(firsts)
-            first = firsts[block]
-            if first < newest or (i == 1 and self._following(first) <= self._freed + 1):
-                firsts[block] = 0
-            newest = max(newest, first)
-
     def _end(self, block: int) -> int:
         return self._word if block == self._head else self._words
 
@@ -317,7 +306,7 @@ class Journal:
             if best < first <= seq:
                 best = first
         for block in range(len(firsts)):
-            if firsts[block] == best:
+            if best and firsts[block] == best:
                 return block
         raise KeyError(seq)
 
@@ -349,13 +338,13 @@ class Journal:
 
     def _enter(self) -> None:
         """Go on in the next block that is free. Raises JournalFull."""
-        if self._enter_below(self._floor(self._persisted)):
+        if self._enter_below(self._kept):
             return
-        if self._persisted < self._freed and self._spare > 1:
-            # Only after the block that was kept had failed. A cut in the middle of this erase could bring
+        if self._spare > 1:
+            # Only after the block that was kept free had failed. A cut in the middle of this erase could bring
             # back the beginning of what was freed without its end: better than a journal that is stuck.
-            self._log.warning("journal", "no block is free on flash, one is reused that is free in RAM only")
-            if self._enter_below(self._floor(self._freed)):
+            self._log.warning("journal", "the block kept free has failed, another one is taken")
+            if self._enter_below(self._floor()):
                 return
         raise JournalFull("journal: full with records %d to %d" % (self.first, self._next - 1))
 
@@ -373,32 +362,31 @@ class Journal:
         """Erase `block` and write its header. A block that fails is left out until the next mount."""
         if self._head >= 0 and self._firsts[self._head] == self._next:
             self._next += 1  # nothing could be written in the old block; no two may begin with one number
-        self._firsts[block] = 0
+        self._firsts[block] = self._next
         self._cursor = (-1, 0, 0, 0)
-        if not self._blocks.begin(block, self._entered + 1, self._next, self._freed):
+        kept = self._floor()
+        if not self._blocks.begin(block, self._entered + 1, self._next, self._freed, kept):
             self._firsts[block] = _BAD
-            self._next += 1  # half of the header may be right: as above
             self._survey()
             return False
         self._entered += 1
-        self._firsts[block] = self._next
         self._head, self._word = block, FIRST_WORD
-        self._persisted = self._freed
+        self._persisted, self._kept = self._freed, kept
         self._survey()
         return True
 
-    def _floor(self, mark: int) -> int:
-        """First number of the block in which `mark` + 1 is, or `hold`: each block with a lower one may go."""
-        mark = min(mark, self._hold - 1)
+    def _floor(self) -> int:
+        """First number of the block in which is the lowest one that is wanted or held: earlier blocks may go."""
+        wanted = min(self._freed + 1, self._hold)
         floor = 0
         for first in self._firsts:
-            if floor < first <= mark + 1:
+            if floor < first <= wanted:
                 floor = first
         return floor
 
     def _survey(self) -> None:
         """Count the blocks that may be entered, and note which mark will make it more."""
-        floor = self._floor(self._freed)
+        floor = self._floor()
         spare, until = 0, _BAD
         for block in range(len(self._firsts)):
             first = self._firsts[block]

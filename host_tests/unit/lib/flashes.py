@@ -7,11 +7,11 @@ one of them, and from then on nothing reaches the cells. A test then mounts what
 
 from array import array
 
-from flash import clear_bits, is_erased
+from flash import clear_bits
 
 UNDONE = "undone"  # the operation did nothing
 HALF = "half"  # its first half is done, the word in the middle in part
-TAIL = "tail"  # its second half is done
+TAIL = "tail"  # an erase: its second half is done; a program, which goes in order: all but the end of its last word
 TORN = "torn"  # scattered bits of it are done
 DONE = "done"  # it was done, and nobody heard of it
 WAYS = (UNDONE, HALF, TAIL, TORN, DONE)
@@ -122,18 +122,16 @@ class CuttableFlash:
         if block in self._worn and way == DONE:
             way = TORN
         data = bytearray(buf)
-        low, high = self._part(way, len(buf))
-        data[:low] = b"\xff" * low
+        middle = len(buf) // 2 // 8 * 8
+        high = {UNDONE: 0, HALF: middle, TAIL: len(buf) - 8}.get(way, len(buf))
         data[high:] = b"\xff" * (len(buf) - high)
         if way == TORN:
             self._scatter(data)
         cells = memoryview(self.cells)
         wrong = clear_bits(cells[start : start + len(buf)], data, len(buf))
         assert not wrong or block in self._worn, "block %d at %d: 0 cannot become 1" % (block, offset)
-        for word in range((start + low) // self.word, (start + high + self.word - 1) // self.word):
-            # No chip begins in the middle: words of 0xFF that it did not come to are no trap to be found in.
-            if way != TAIL or not is_erased(cells[word * self.word : (word + 1) * self.word], self.word):
-                self._used[word] = 1
+        for word in range(start // self.word, (start + high + self.word - 1) // self.word):
+            self._used[word] = 1
         return self._ended(error)
 
     def _erase(self, block):
@@ -155,16 +153,12 @@ class CuttableFlash:
             for i in range(self.block_size):
                 part[i] |= noise[i] ^ 0xFF
         else:
-            low, high = self._part(way, self.block_size)
+            size = self.block_size
+            low, high = {UNDONE: (0, 0), HALF: (0, size // 2), TAIL: (size // 2, size)}.get(way, (0, size))
             self.cells[start + low : start + high] = b"\xff" * (high - low)
             first, last = (start + low) // self.word, (start + high) // self.word
             self._used[first:last] = bytes(last - first)
         return self._ended(error)
-
-    def _part(self, way, length):
-        """(from, to) of the bytes that are done; the middle of a word, if there is but one."""
-        middle = length // 2 // 8 * 8
-        return {UNDONE: (0, 0), HALF: (0, middle), TAIL: (middle, length)}.get(way, (0, length))
 
     def _next_operation(self):
         """(way, what follows it) for the operation that begins."""
