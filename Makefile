@@ -19,7 +19,7 @@ $(READY): requirements.txt
 	@touch $@
 
 run: $(READY) ## a station against a local backend; BACKEND=ws://… ID=… for another one
-	@$(BIN)/python -m tools.run $(if $(BACKEND),--backend $(BACKEND)) $(if $(ID),--id $(ID))
+	@$(BIN)/python -m tools.run $(if $(BACKEND),--backend "$(BACKEND)") $(if $(ID),--id "$(ID)")
 
 test: $(READY) lint ## lint, then every test in host_tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile host_tests $(T)

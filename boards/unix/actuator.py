@@ -5,7 +5,10 @@ It follows its drive `delay_ms` later, unless it is held where it is, or elsewhe
 
 
 class Actuator:
-    """`position` is 0 or 1 as of the last `settle`; `how` is the fault's name or "ok"; `driven_at`: last change of drive."""
+    """`position` is 0 or 1 as of the last `settle`; `how` is the fault's name or "ok".
+
+    `driven_at` is when the drive last changed.
+    """
 
     def __init__(self, delay_ms: int) -> None:
         self._delay = delay_ms

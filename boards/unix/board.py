@@ -1,9 +1,8 @@
-"""The unix board: what is connected where, its flash map, and its world. What an application may use of a board is here.
+"""The unix board: what is connected where, its flash map, and the world around it.
 
-`setup()` comes first and is this board's alone; the rest every board has. docs in README.md beside this file.
+`setup()` comes first and is this board's alone; the rest is what an application may ask of any board.
 """
 
-import asyncio
 import json
 import os
 
@@ -109,4 +108,4 @@ async def started(app) -> None:
     control = Control(_world, app)
     if _control_port is not None:
         print(json.dumps({"control": await control.listen(_control_port)}))
-    asyncio.create_task(control.run())
+    control.start()

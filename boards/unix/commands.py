@@ -40,7 +40,8 @@ MAX_ADVANCE_S = 366 * 86400
 def _number(name: str, value, low, high, whole: bool = False):
     kinds = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        raise ValueError("%s must be %s from %s to %s, got %r" % (name, "an integer" if whole else "a number", low, high, value))
+        kind = "an integer" if whole else "a number"
+        raise ValueError("%s must be %s from %s to %s, got %r" % (name, kind, low, high, value))
     return value
 
 
@@ -53,6 +54,12 @@ def _flag(name: str, value) -> bool:
 def _choice(name: str, value, choices) -> str:
     if value not in choices:
         raise ValueError("%s must be one of %s, got %r" % (name, ", ".join(choices), value))
+    return value
+
+
+def _token(name: str, value) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TOKEN or "\n" in value:
+        raise ValueError("%s must be a line of 1 to %d characters, got %r" % (name, MAX_TOKEN, value))
     return value
 
 
@@ -107,9 +114,8 @@ class Commands:
         if name == "part":
             return _choice(name, value, sorted(PARTS))
         if name == "token":
-            if not isinstance(value, str) or not 1 <= len(value) <= MAX_TOKEN or "\n" in value:
-                raise ValueError("token must be a line of 1 to %d characters, got %r" % (MAX_TOKEN, value))
-        return value
+            return _token(name, value)
+        return value  # `how`, which depends on the part
 
     def _outlet(self, connector: int):
         return self._world.outlets[_number("connector", connector, 1, len(self._world.outlets), True) - 1]

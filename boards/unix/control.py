@@ -34,6 +34,7 @@ class Control:
         self._clients = []
         self._subscribed = False
         self._watch = Watch(world, self.emit)
+        self._looking = None
 
     async def listen(self, port: int) -> int:
         """Accept clients at this port, or for 0 at any free one; returns the port. Raises OSError if it is taken."""
@@ -49,9 +50,13 @@ class Control:
                 continue
         raise OSError("no free port from %d to %d" % (_FIRST_PORT, _LAST_PORT))
 
-    async def run(self) -> None:
-        """Look after the world for ever."""
-        await self._watch.run()
+    def start(self) -> None:
+        """Look after the world from now on."""
+        self._looking = asyncio.create_task(self._watch.run())
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._looking.cancel()
 
     def emit(self, event: dict) -> None:
         """Send an event to all that watch, with the moment: `at_ms` since the process began."""

@@ -170,7 +170,9 @@ class SPI:
     MSB = 0
     LSB = 1
 
-    def __init__(self, id: int, baudrate=1_000_000, *, polarity=0, phase=0, bits=8, firstbit=0, sck=None, mosi=None, miso=None):
+    def __init__(
+        self, id: int, baudrate=1_000_000, *, polarity=0, phase=0, bits=8, firstbit=0, sck=None, mosi=None, miso=None
+    ):
         if polarity not in (0, 1) or phase not in (0, 1) or bits != 8:
             raise ValueError("invalid SPI setting")
 

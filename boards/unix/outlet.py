@@ -76,9 +76,7 @@ class Outlet:
             if at < self.contactor.moves_at < until:
                 until = self.contactor.moves_at
             if self.ev:
-                event = self.ev.next_event(at)
-                if event < until:
-                    until = event
+                until = min(until, self.ev.next_event(at))
                 self.energy += self._power_mw(at) * (until - at)
             at = until
             self._move(at)

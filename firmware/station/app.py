@@ -124,7 +124,7 @@ class App:
         self._shutdown = Shutdown(point, self._backend, self._outbox, self._cache, link, system.reset, log)
         self.data_transfer = DataTransfer()
         core = Core(point, settings, self._cache, self._shutdown.request, self._registration, log)
-        self._dispatcher.admit = self._registration.admit
+        self._dispatcher.admit = self._registration.admits
         self._dispatcher.add(core.handlers())
         self._dispatcher.add(self.data_transfer.handlers())
         for name in getattr(board, "EXTENSIONS", ()):

@@ -9,6 +9,17 @@ import asyncio
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from station.charging.cache import Cache
+    from station.charging.charge_point import ChargePoint
+    from station.log import Log
+    from station.ocpp.backend import Backend
+    from station.ocpp.link import Link
+    from station.ocpp.outbox import Outbox
+
 _STOP_MS = const(5_000)  # for the transactions to be ended and stored
 _DELIVER_MS = const(15_000)  # for the backend to be told, Soft only
 _POLL_MS = const(50)
@@ -17,7 +28,16 @@ _POLL_MS = const(50)
 class Shutdown:
     """`request("Soft" or "Hard")` returns at once; the task `run` does it. `restart()` never returns."""
 
-    def __init__(self, charge_point, backend, outbox, cache, link, restart, log) -> None:
+    def __init__(
+        self,
+        charge_point: "ChargePoint",
+        backend: "Backend",
+        outbox: "Outbox",
+        cache: "Cache",
+        link: "Link",
+        restart: "Callable[[], None]",
+        log: "Log",
+    ) -> None:
         self._charge_point = charge_point
         self._backend = backend
         self._outbox = outbox
@@ -25,7 +45,7 @@ class Shutdown:
         self._link = link
         self._restart = restart
         self._log = log
-        self._kind = None
+        self._kind: str = None
         self._requested = asyncio.Event()
 
     def request(self, kind: str) -> None:

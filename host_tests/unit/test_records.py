@@ -2,6 +2,7 @@
 
 import unittest
 
+from station import measurands
 from station.charging import metering, records
 from station.storage.journal import MAX_PAYLOAD
 
@@ -48,10 +49,10 @@ class RecordsTest(unittest.TestCase):
         self.assertLess(len(payload), MAX_PAYLOAD)
 
     def test_reading(self):
-        mask = metering.mask_of("Energy.Active.Import.Register,Voltage", 3)
-        stop_mask = metering.mask_of("Frequency", 3)
+        mask = measurands.mask_of("Energy.Active.Import.Register,Voltage", 3)
+        stop_mask = measurands.mask_of("Frequency", 3)
         stored = records.stored_mask(mask, stop_mask)
-        values = metering.select(stored, (4000000000, 1, 2, 3, 4, 2300, 2310, 2320, 5001, 160))
+        values = measurands.select(stored, (4000000000, 1, 2, 3, 4, 2300, 2310, 2320, 5001, 160))
         payload = records.pack_reading(9, 1795345260, metering.CLOCK, mask, stop_mask, values)
         self.assertEqual(
             records.unpack_reading(payload),
@@ -61,10 +62,10 @@ class RecordsTest(unittest.TestCase):
         self.assertEqual(records.stamp_of(payload), 1795345260)
 
     def test_every_context_and_every_mask(self):
-        whole = (1 << len(metering.MEASURANDS)) - 1
+        whole = (1 << len(measurands.MEASURANDS)) - 1
         for context in range(len(metering.CONTEXTS)):
             for mask in (0, 1, whole):
-                values = metering.select(records.stored_mask(mask, 0), tuple(range(10)))
+                values = measurands.select(records.stored_mask(mask, 0), tuple(range(10)))
                 back = records.unpack_reading(records.pack_reading(1, 2, context, mask, 0, values))
                 self.assertEqual(back, (1, 2, context, mask, 0, tuple(values)))
 

@@ -39,6 +39,11 @@ class TestWorld(unittest.TestCase):
         self.world._ticks = time.ticks_ms()
         return self.world.outlets[0]
 
+    def kept(self):
+        """What world.json says."""
+        with open(self.path) as file:
+            return json.loads(file.read())
+
     def charge(self, parameters):
         first = self.world.outlets[0]
         first.plug(parameters)
@@ -74,7 +79,7 @@ class TestWorld(unittest.TestCase):
     def test_a_car_whose_time_passed_in_the_dark_is_gone(self):
         self.world.outlets[0].plug({"auto_unplug_s": 5})
         self.world.save()
-        text = json.loads(open(self.path).read())
+        text = self.kept()
         text["outlets"][0]["ev"]["at"] -= 10_000
         with open(self.path, "w") as file:
             file.write(json.dumps(text))
@@ -130,12 +135,12 @@ class TestWorld(unittest.TestCase):
         self.world.save()
         time.advance(2000)
         self.world.tidy()
-        self.assertIsNone(json.loads(open(self.path).read())["outlets"][0]["ev"])
+        self.assertIsNone(self.kept()["outlets"][0]["ev"])
 
     def test_clock_moved_forward_stays_so(self):
         before = time.time()
         self.world.advance(7_200_000)
-        text = json.loads(open(self.path).read())
+        text = self.kept()
         self.assertEqual(text["advanced_ms"], 7_200_000)
         now = time.time()
         World(2, 3, self.path)  # moves this process's clock once more, as a new process's
@@ -218,7 +223,14 @@ class TestBoard(unittest.TestCase):
         self.assertEqual(len(pins), len(set(pins)))
 
     def test_wrong_provisioning_is_left_to_the_firmware_to_refuse(self):
-        for text in ("", "[]", "{}", '{"connectors": {"count": 0}}', '{"connectors": {"count": "x"}}', '{"connectors": 5}'):
+        for text in (
+            "",
+            "[]",
+            "{}",
+            '{"connectors": {"count": 0}}',
+            '{"connectors": {"count": "x"}}',
+            '{"connectors": 5}',
+        ):
             self.setup(text)
             self.assertEqual(len(board.readers()), 1, text)
 

@@ -132,6 +132,11 @@ def violations(validator, payload):
     return found
 
 
+def exact(payload):
+    """The payload with decimal numbers, as `ocpp` reads it: 21.4 is no multiple of 0.1 in binary."""
+    return json.loads(json.dumps(payload), parse_float=decimal.Decimal)
+
+
 class Message:
     def __init__(self, action, direction):
         self.action, self.direction = action, direction
@@ -142,8 +147,7 @@ class Message:
     def agree(self, micropython, payload):
         """Assert that all say the same of the payload; return (code, path) or None."""
         text = json.dumps(payload, ensure_ascii=False)
-        read = json.loads(text, parse_float=decimal.Decimal)  # as `ocpp` does, for 21.4 is no float
-        want = violations(self.prose, read)
+        want = violations(self.prose, exact(payload))
         ours = schema.check(self.shape, json.loads(text))
         got = ours and (ours.code, ours.path)
         assert (got in want) if want else got is None, (text, want, ours and ours.text)
@@ -274,7 +278,7 @@ def test_what_is_no_object(action, direction):
 @pytest.mark.parametrize("action, direction", MESSAGES)
 def test_generated_payloads(micropython, action, direction):
     message = Message(action, direction)
-    rule = oca(action, direction, float)
+    rule = short_lists(oca(action, direction, float))
 
     @settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck), database=None)
     @given(data=st.data(), payload=from_schema(rule).map(tenths))
@@ -284,6 +288,13 @@ def test_generated_payloads(micropython, action, direction):
         message.agree(micropython, near)
 
     agree()
+
+
+def short_lists(rule):
+    """The schema with at most three items a list: to generate longer ones takes long and shows no more."""
+    if rule["type"] == "object":
+        return {**rule, "properties": {name: short_lists(inner) for name, inner in rule["properties"].items()}}
+    return {**rule, "maxItems": 3, "items": short_lists(rule["items"])} if rule["type"] == "array" else rule
 
 
 def slips_of(rule, payload):
@@ -311,7 +322,7 @@ def test_stricter_by_prose(micropython, action, path, keyword, value, only_oca):
     for step in steps[:-1]:
         place = place[int(step) if step.isdigit() else step]
     place[steps[-1]] = only_oca
-    assert message.oca.is_valid(payload)
+    assert message.oca.is_valid(exact(payload))
     assert message.agree(micropython, payload) == (CODES[keyword], path)
     if keyword == "minimum":
         place[steps[-1]] = value
@@ -366,7 +377,7 @@ def test_answers_are_judged_by_what_is_needed(micropython, action, direction):
             ours = schema.check(message.shape, slip, strict=False)
             want = {
                 (code, path)
-                for code, path in violations(message.prose, json.loads(json.dumps(slip), parse_float=decimal.Decimal))
+                for code, path in violations(message.prose, exact(slip))
                 if code != schema.FORMATION and not (code == schema.TYPE and is_optional_null(rule, slip, path))
             }
             assert ((ours.code, ours.path) in want) if want else ours is None, (slip, want, ours and ours.text)

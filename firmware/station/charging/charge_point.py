@@ -17,6 +17,17 @@ from station.charging.authorization import same_id_tag
 from station.charging.connector import Grant
 from station.storage import atomic
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from station.charging.authorization import Authorization
+    from station.charging.connector import Connector
+    from station.charging.transaction import Ledger
+    from station.clock import Clock
+    from station.log import Log
+    from station.settings import Settings
+
 ACCEPTED = "Accepted"
 REJECTED = "Rejected"
 SCHEDULED = "Scheduled"
@@ -30,7 +41,16 @@ _HOUSEKEEPING_MS = const(50)
 class ChargePoint:
     """`connectors` in the order of their ids, which begin with 1. `path`: the file that keeps the availability."""
 
-    def __init__(self, connectors, authorization, settings, clock, ledger, log, path: str) -> None:
+    def __init__(
+        self,
+        connectors: "list[Connector]",
+        authorization: "Authorization",
+        settings: "Settings",
+        clock: "Clock",
+        ledger: "Ledger",
+        log: "Log",
+        path: str,
+    ) -> None:
         self.connectors = connectors
         self._authorization = authorization
         self._settings = settings
@@ -38,11 +58,18 @@ class ChargePoint:
         self._ledger = ledger
         self._log = log
         self._path = path
-        self._held = None  # (grant, connector ids): a card that waits for any of several cables
-        self._remote = []  # (id_tag, connectors) of remote starts not yet authorized; at most one a connector
+        self._held: tuple[Grant, tuple[int, ...]] = (
+            None  # (grant, connector ids): a card that waits for any of several cables
+        )
+        self._remote: list[
+            tuple[str, list[Connector]]
+        ] = []  # (id_tag, connectors) of remote starts not yet authorized; at most one a connector
         self._remote_came = asyncio.Event()
-        self._inoperative = set()  # connector ids (0: the charge point) whose availability shall be Inoperative
-        self.listener = None
+        self._closing = False  # the station is going down: nothing begins any more
+        self._inoperative: set[int] = (
+            set()
+        )  # connector ids (0: the charge point) whose availability shall be Inoperative
+        self.listener: Any = None
         self.readers = []  # each has `alive`
         self._warnings = []  # what stands, oldest first
         for connector in connectors:
@@ -192,7 +219,7 @@ class ChargePoint:
     def _waiting(self, connector_ids):
         """The connector that was plugged in last and waits for a card; one not used since its cable came first."""
         best = None
-        for connector in self.connectors:
+        for connector in () if self._closing else self.connectors:
             if connector.connector_id in connector_ids and connector.plugged and connector.is_free():
                 rank = (not connector.finished, connector.plugged_at)
                 if best is None or rank > (not best.finished, best.plugged_at):
@@ -211,7 +238,7 @@ class ChargePoint:
     def _hold(self, grant: Grant, served: list) -> bool:
         """Keep a grant for a cable still to come; where only one connector can get it, that one is Preparing."""
         free = [connector for connector in served if connector.is_free()]
-        if not free:
+        if not free or self._closing:
             return False
         if len(free) == 1:
             free[0].grant(grant)
@@ -228,7 +255,7 @@ class ChargePoint:
         else:
             connector = self.connector(connector_id)
             served = [connector] if connector and connector.is_free() else []
-        if not served or len(self._remote) >= len(self.connectors) or not self._ledger.has_room():
+        if not served or self._closing or len(self._remote) >= len(self.connectors) or not self._ledger.has_room():
             return False
         self._remote.append((id_tag, served))
         self._remote_came.set()
@@ -296,15 +323,23 @@ class ChargePoint:
         return SCHEDULED if scheduled else ACCEPTED
 
     def stop_all(self, reason: str) -> bool:
-        """Open every contact now and end every transaction with this reason; True while one still runs."""
-        for connector in self._charging():
+        """Open every contact now and end every transaction with this reason; True while one still runs.
+
+        No other begins from here on.
+        """
+        self._closing = True
+        self._held = None
+        for connector in self.connectors:
+            connector.withdraw()
             connector.stop(reason)
         return bool(self._charging())
 
     # --- the backend's answers
 
-    def judged(self, number: int, transaction_id: int, accepted: bool) -> None:
-        """StartTransaction of transaction `number` was answered (OCPP 1.6 §4.8)."""
+    def judged(self, number: int, transaction_id: int, accepted: bool, parent_id_tag: "str | None" = None) -> None:
+        """StartTransaction of transaction `number` was answered (OCPP 1.6 §4.8), which may name the card's group."""
         transaction = self._ledger.started(number, transaction_id, accepted)
+        if transaction and parent_id_tag is not None:
+            transaction.parent_id_tag = parent_id_tag
         if transaction and not accepted:
             self._log.warning("card", "the backend does not accept the card of transaction %d", transaction_id)

@@ -19,6 +19,18 @@ from station.charging import metering, status
 from station.charging.authorization import same_id_tag
 from station.storage.journal import JournalFull
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from station.charging.charge_point import ChargePoint
+    from station.charging.faults import Faults
+    from station.charging.interlock import Interlock
+    from station.charging.transaction import Ledger, Transaction
+    from station.clock import Clock
+    from station.log import Log
+    from station.settings import Settings
+
 _STEP_MS = const(50)
 _LOCK_WAIT_S = const(2)  # for the lock to report that it is locked
 _UNLOCK_WAIT_MS = const(2000)  # for a transaction to end, and again for the lock to open
@@ -40,7 +52,7 @@ class Grant:
 class Devices:
     """What a connector drives; `lock` is None where the cable is fixed."""
 
-    def __init__(self, interlock, pilot_line, meter, lock, faults) -> None:
+    def __init__(self, interlock: "Interlock", pilot_line: "Any", meter: "Any", lock: "Any", faults: "Faults") -> None:
         self.interlock = interlock
         self.pilot = pilot_line
         self.meter = meter
@@ -51,7 +63,17 @@ class Devices:
 class Connector:
     """See above. `current_da` is what may be offered to a car, in 0.1 A, on so many phases."""
 
-    def __init__(self, connector_id, devices, settings, clock, ledger, log, current_da: int, phases: int) -> None:
+    def __init__(
+        self,
+        connector_id: int,
+        devices: Devices,
+        settings: "Settings",
+        clock: "Clock",
+        ledger: "Ledger",
+        log: "Log",
+        current_da: int,
+        phases: int,
+    ) -> None:
         self.connector_id = connector_id
         self._interlock = devices.interlock
         self._pilot = devices.pilot
@@ -66,21 +88,23 @@ class Connector:
         self._phases = phases
         self._schedule = metering.Schedule(settings, clock)
         self._locking_since = -1  # uptime at which the lock was told to lock, -1: not waiting for it
-        self._stopping = None  # (reason, id_tag) of a stop that is asked for
+        self._stopping: tuple[str, str | None] = None  # (reason, id_tag) of a stop that is asked for
         self._began_at = 0
         self._spent = False  # an invalid card's allowance is used up, and the transaction goes on without energy
-        self._kept_for = None  # the card that may take a cable which stayed locked
+        self._kept_for: str = None  # the card that may take a cable which stayed locked
         self._meter_at = -_METER_IDLE_S
         self._meter_failures = 0
-        self._told = None
-        self.listener = None  # status_changed(connector), aligned(connector, stamp, measurement), store_full()
-        self.grant_held = None
+        self._told: tuple = None
+        self.listener: ChargePoint = (
+            None  # status_changed(connector), aligned(connector, stamp, measurement), store_full()
+        )
+        self.grant_held: Grant = None
         self.plugged = False
         self.plugged_at = 0
         self.finished = False  # a transaction has ended and its cable is still in
         self.operative = True
-        self.transaction = None
-        self.measurement = None  # the newest one
+        self.transaction: Transaction = None
+        self.measurement: tuple[int, ...] = None  # the newest one
 
     # --- what others ask
 
@@ -142,7 +166,9 @@ class Connector:
         self._kept_for = None
 
     def withdraw(self) -> None:
-        """Take back a grant that began no transaction."""
+        """Take back a grant that began no transaction, and free the cable that was locked for it."""
+        if self.grant_held and not self.transaction:
+            self._unlock_unless_kept()
         self.grant_held = None
         self._locking_since = -1
 
@@ -249,7 +275,7 @@ class Connector:
         return False
 
     async def _begin(self, grant: Grant) -> None:
-        if not await self._read():
+        if not await self._read() or self.grant_held is not grant:  # it may be taken back while the meter is read
             return
         try:
             self.transaction = self._ledger.start(
@@ -258,7 +284,6 @@ class Connector:
         except (JournalFull, OSError) as error:
             self._log.error("connector", "%d: no transaction can begin: %s", self.connector_id, error)
             self.listener.store_full()
-            self._unlock_unless_kept()
         else:
             self.finished = False
             self._began_at = self._clock.uptime()
@@ -281,9 +306,7 @@ class Connector:
             self._supply()
 
     def _miss_car(self) -> None:
-        """The car's side was unplugged (OCPP 1.6 §9.1.25, §9.1.31)."""
-        if self._lock and self._settings["UnlockConnectorOnEVSideDisconnect"]:
-            self._lock.unlock()
+        """The car's side was unplugged (OCPP 1.6 §4.10): the end, or a pause during which the cable stays locked."""
         if self._settings["StopTransactionOnEVSideDisconnect"]:
             self.stop("EVDisconnected")
 
@@ -337,7 +360,7 @@ class Connector:
         """After DeAuthorized (§4.8), and after a pull at the car's side if the key says so, for its owner."""
         if self._lock is None:
             return False
-        if not self.plugged:
+        if reason == "EVDisconnected":
             return not self._settings["UnlockConnectorOnEVSideDisconnect"]
         return reason == "DeAuthorized"
 

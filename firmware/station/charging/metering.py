@@ -8,6 +8,7 @@ PERIODIC = const(0)
 CLOCK = const(1)
 BEGIN = const(2)
 END = const(3)
+OTHER = const(5)
 
 _DAY = const(86400)
 

@@ -44,7 +44,7 @@ _START = "<IIIiBB"
 _READING = "<IIHH"
 _CONTEXT_SHIFT = const(12)  # the context stands above the bits of the mask
 _STOP = "<IIIBB"
-_STARTED = "<IiB"
+_STARTED = "<IqB"  # backends that count in milliseconds since 1970 need more than 32 bits
 _CLOCK = "<BI"
 
 

@@ -12,14 +12,22 @@ a transaction that began always has its place.
 from micropython import const
 
 from station import measurands
-from station.charging import records
+from station.charging import metering, records
 from station.storage.journal import JournalFull
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from station.clock import Clock
+    from station.log import Log
+    from station.storage.journal import Journal
 
 _STOP_ROOM = const(192)  # bytes for a STOP, a STARTED, a last reading, with their headers
 _START_ROOM = const(128)
 _READING_ROOM = const(96)
 _READINGS_SHARE = const(8)  # readings are refused when less than 1/8 of the journal is left
-_RENEW_AFTER = const(256)  # records; a transaction that began longer ago is moved to the head when room is short
+_RENEW_AFTER = const(64)  # answered records kept for a transaction's sake; with more it moves when room is short
 
 
 class Transaction:
@@ -44,14 +52,14 @@ class Ledger:
     """The journal as the transactions see it. `on_append()` is called after each record, `on_renewed(number, seq)`
     when a START has been written again nearer the head."""
 
-    def __init__(self, journal, clock, log) -> None:
+    def __init__(self, journal: "Journal", clock: "Clock", log: "Log") -> None:
         self._journal = journal
         self._clock = clock
         self._log = log
-        self._running = {}  # number -> Transaction, at most one a connector
+        self._running: dict[int, Transaction] = {}  # number -> Transaction, at most one a connector
         self._clock_record_due = False
-        self.on_append = None
-        self.on_renewed = None
+        self.on_append: Callable[[int], None] = None
+        self.on_renewed: Callable[[int, int], None] = None
         self.dropped = 0
         clock.on_set(self._clock_set)
 
@@ -63,8 +71,12 @@ class Ledger:
             number, stamp, meter_wh, _, connector_id, id_tag, parent_id_tag = records.unpack_start(payload)
             number = number or seq
             self._clock.seen(stamp)
-            transaction = Transaction(number, seq, connector_id, id_tag, parent_id_tag, meter_wh, stamp)
-            self._running[number] = transaction
+            if number in self._running:  # RENEWED, and what came before it is still there: the readings too
+                self._running[number].seq = seq
+            else:
+                self._running[number] = Transaction(
+                    number, seq, connector_id, id_tag, parent_id_tag, meter_wh, stamp
+                )
         elif kind == records.READING:
             number, stamp, _, _, _, values = records.unpack_reading(payload)
             self._clock.seen(stamp)
@@ -90,13 +102,16 @@ class Ledger:
                 transaction.connector_id,
                 transaction.last_meter,
             )
-            self._write_stop(transaction, transaction.last_stamp, transaction.last_meter, "PowerLoss", None)
+            try:
+                self._write_stop(transaction, transaction.last_stamp, transaction.last_meter, "PowerLoss", None)
+            except (JournalFull, OSError) as error:
+                self._log.error("ledger", "its end cannot be stored before the next start: %s", error)
 
     # --- while running
 
     def has_room(self) -> bool:
         """May another transaction begin? Only if its START and every STOP still to come fit."""
-        return self._journal.room() >= _START_ROOM + _STOP_ROOM * (len(self._running) + 1)
+        return self._journal.room() >= self._transaction_room()
 
     def has_room_for_readings(self) -> bool:
         return self._journal.room() >= self._readings_floor() + _READING_ROOM
@@ -172,8 +187,12 @@ class Ledger:
 
     # --- room
 
+    def _transaction_room(self) -> int:
+        """Bytes for one more START, its STOP and every STOP still to come."""
+        return _START_ROOM + _STOP_ROOM * (len(self._running) + 1)
+
     def _readings_floor(self) -> int:
-        return max(self._journal.capacity // _READINGS_SHARE, _STOP_ROOM * (len(self._running) + 1))
+        return max(self._journal.capacity // _READINGS_SHARE, self._transaction_room())
 
     def _make_room(self) -> None:
         """A transaction that runs for weeks must not hold the whole ring: write its START again at the head.
@@ -183,8 +202,7 @@ class Ledger:
         if self._journal.room() >= self._readings_floor() + _START_ROOM:
             return
         for transaction in self._running.values():
-            answered = transaction.seq <= self._journal.freed
-            if answered and self._journal.next - transaction.seq > _RENEW_AFTER:
+            if self._journal.freed - transaction.seq > _RENEW_AFTER:
                 self._renew(transaction)
 
     def _renew(self, transaction) -> None:
@@ -201,6 +219,11 @@ class Ledger:
         if transaction.transaction_id is not None:
             payload = records.pack_started(transaction.number, transaction.transaction_id, transaction.accepted)
             self._append(records.STARTED, payload)
+        # told nowhere: what a PowerLoss would be billed by
+        payload = records.pack_reading(
+            transaction.number, transaction.last_stamp, metering.OTHER, 0, 0, (transaction.last_meter,)
+        )
+        self._append(records.READING, payload)
         self._log.info("ledger", "transaction %d moved to the head of the journal", transaction.number)
         if self.on_renewed:
             self.on_renewed(transaction.number, transaction.seq)

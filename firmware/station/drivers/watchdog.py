@@ -1,4 +1,4 @@
-"""The hardware watchdog: resets the board unless `feed()` is called at least every `timeout_ms`. It cannot be stopped."""
+"""The hardware watchdog: resets the board unless `feed()` comes at least every `timeout_ms`. It cannot be stopped."""
 
 from machine import WDT
 

@@ -10,11 +10,28 @@ import asyncio
 from station.ocpp import id_tags, outbox
 from station.ocpp.calls import LinkError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Awaitable, Callable
+
+    from station.charging.authorization import IdTagInfo
+    from station.log import Log
+    from station.ocpp.link import Link
+    from station.ocpp.registration import Registration
+    from station.ocpp.reporter import Reporter
+
 
 class Backend:
     """Ties a link to its registration, reporter and outbox."""
 
-    def __init__(self, link, registration, reporter, out, log) -> None:
+    def __init__(
+        self,
+        link: "Link",
+        registration: "Registration",
+        reporter: "Reporter",
+        out: outbox.Outbox,
+        log: "Log",
+    ) -> None:
         self._link = link
         self._registration = registration
         self._reporter = reporter
@@ -74,7 +91,7 @@ class Backend:
     async def deliver(self) -> None:
         await self._while_online(self._outbox.run)
 
-    async def _while_online(self, work) -> None:
+    async def _while_online(self, work: "Callable[[], Awaitable[None]]") -> None:
         while True:
             await self._online.wait()
             try:
@@ -86,7 +103,7 @@ class Backend:
 
     # --- questions to the backend
 
-    async def authorize(self, id_tag: str):
+    async def authorize(self, id_tag: str) -> "IdTagInfo | None":
         """The backend's opinion on a card (OCPP 1.6 §4.1), None if it gives none."""
         try:
             answer = await self._link.call("Authorize", {"idTag": id_tag})

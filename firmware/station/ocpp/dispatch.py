@@ -1,4 +1,5 @@
-"""A CALL from a backend comes in, its CALLRESULT or CALLERROR goes out; there is always one (OCPP-J 1.6 §4.2).
+"""A CALL from a backend comes in, its CALLRESULT or CALLERROR goes out; there is always one (OCPP-J 1.6 §4.2),
+except while the backend rejects this station (OCPP 1.6 §4.2).
 
 The order of the checks: is the frame whole, is the action known, is it switched on for this backend, does the
 payload fit its shape; only then the handler sees it. A handler is called with the payload and gives the payload
@@ -7,6 +8,12 @@ InternalError for the backend and a traceback in the log.
 """
 
 from station.ocpp import framer, messages, schema
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from station.log import Log
 
 
 class CallError(Exception):
@@ -19,12 +26,12 @@ class CallError(Exception):
 
 
 class Dispatcher:
-    """`admit(action)` may raise CallError before a request is looked at; the registration uses it."""
+    """`admit()`: may the backend be answered now? While not, its CALLs are dropped; the registration uses it."""
 
-    def __init__(self, log) -> None:
+    def __init__(self, log: "Log") -> None:
         self._log = log
-        self._handlers = {}
-        self.admit = None
+        self._handlers: dict[str, Callable] = {}
+        self.admit: Callable[[], bool] = None
 
     def add(self, handlers: dict) -> None:
         """{action: handler(payload) -> payload or coroutine}"""
@@ -32,6 +39,9 @@ class Dispatcher:
 
     async def serve(self, frame) -> "bytes | None":
         """The answer to a parsed CALL `(2, id, action, payload)` or to a framer.FrameError; None if none can be given."""
+        if self.admit and not self.admit():
+            self._log.warning("dispatch", "a CALL is not answered: the backend has rejected this station")
+            return None
         if isinstance(frame, framer.FrameError):
             return self._refuse_frame(frame)
         _, unique_id, action, payload = frame
@@ -53,8 +63,6 @@ class Dispatcher:
             if messages.is_known(action):
                 raise CallError("NotSupported", "%s is not supported by this station" % action)
             raise CallError("NotImplemented", "%s is no action of OCPP 1.6" % action[:50])
-        if self.admit:
-            self.admit(action)
         violation = schema.check(messages.request(action), payload)
         if violation:
             raise CallError(violation.code, violation.text)

@@ -4,7 +4,8 @@ The journal is the queue: a message is made from its record when it is sent, in 
 the record is freed when the answer is in. Each message has an id made of the journal's own number and the
 record's, so a backend that gets one twice after a crash can tell. A message that the backend refuses or does not
 answer is sent again, TransactionMessageAttempts times in all, after TransactionMessageRetryInterval times the
-number of attempts made; then it is given up, and the log has its content. A lost connection is no attempt.
+number of attempts made, which then stands behind its id; then it is given up, and the log has its content. A lost
+connection is no attempt.
 
 A power cut may lose that a MeterValues was answered (it is sent again, with its id); that of a StartTransaction
 and of a StopTransaction is written down at once.
@@ -17,6 +18,16 @@ from micropython import const
 from station.charging import records
 from station.ocpp import id_tags, meter_values
 from station.ocpp.calls import LinkError, NotConnected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from station.charging.authorization import Authorization
+    from station.charging.charge_point import ChargePoint
+    from station.clock import Clock
+    from station.log import Log
+    from station.ocpp.link import Link
+    from station.settings import Settings
+    from station.storage.journal import Journal
 
 ACTIONS = {
     records.START: "StartTransaction",
@@ -39,7 +50,17 @@ class _Open:
 class Outbox:
     """`depth`: messages that wait. `charge_point` and `authorization` hear the backend's answers."""
 
-    def __init__(self, journal, link, charge_point, authorization, settings, clock, log, phases: int) -> None:
+    def __init__(
+        self,
+        journal: "Journal",
+        link: "Link",
+        charge_point: "ChargePoint",
+        authorization: "Authorization",
+        settings: "Settings",
+        clock: "Clock",
+        log: "Log",
+        phases: int,
+    ) -> None:
         self._journal = journal
         self._link = link
         self._charge_point = charge_point
@@ -48,7 +69,7 @@ class Outbox:
         self._clock = clock
         self._log = log
         self._phases = phases
-        self._open = {}  # number -> _Open
+        self._open: dict[int, _Open] = {}  # number -> _Open
         self._attempts = 0
         self._woken = asyncio.Event()
         self.depth = 0
@@ -133,8 +154,10 @@ class Outbox:
 
     async def _send(self, seq: int, action: str, message: dict) -> "dict | None":
         """The answer, or None if the message was given up."""
-        unique_id = "%08x-%d" % (self._journal.salt, seq)
         while True:
+            unique_id = "%08x-%d" % (self._journal.salt, seq)
+            if self._attempts:
+                unique_id += ".%d" % self._attempts  # on one connection no id is used twice (OCPP-J 1.6 §4.1.4)
             try:
                 return await self._link.call(action, message, unique_id)
             except NotConnected:
@@ -154,16 +177,16 @@ class Outbox:
         """StartTransaction was answered, or given up: then the transaction goes on as number -1."""
         start = records.unpack_start(payload)
         row = _Open(seq, start[4])
-        accepted = True
+        accepted, parent_id_tag = True, None
         if answer:
             info = id_tags.from_payload(answer["idTagInfo"])
             row.transaction_id = answer["transactionId"]
-            accepted = info.status == "Accepted"
+            accepted, parent_id_tag = info.accepted, info.parent_id_tag
             self._authorization.learn(start[5], info)
         self._open[seq] = row
         self._hold()
         self._journal.append(records.STARTED, records.pack_started(seq, row.transaction_id, accepted))
-        self._charge_point.judged(seq, row.transaction_id, accepted)
+        self._charge_point.judged(seq, row.transaction_id, accepted, parent_id_tag)
 
     def _stopped(self, payload: bytes, answer: "dict | None") -> None:
         number, _, _, _, _, id_tag = records.unpack_stop(payload)

@@ -1,7 +1,7 @@
 """Whether the backend knows this station: BootNotification, its three answers, and the heartbeat after it.
 
 OCPP 1.6 §4.2: until the backend has said Accepted, nothing but BootNotification is sent. Pending: requests are
-answered. Rejected: the station keeps silent for the interval. An error or no answer is asked again. §4.6: a
+answered. Rejected: the station keeps silent for the interval, answers included. An error or no answer is asked again. §4.6: a
 heartbeat every HeartbeatInterval keeps the clock right. A lost connection needs no new BootNotification.
 """
 
@@ -11,7 +11,13 @@ from micropython import const
 
 from station import clock as clocks
 from station.ocpp.calls import LinkError
-from station.ocpp.dispatch import CallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from station.clock import Clock
+    from station.log import Log
+    from station.ocpp.link import Link
+    from station.settings import Settings
 
 ACCEPTED = "Accepted"
 PENDING = "Pending"
@@ -24,13 +30,13 @@ _UNANSWERED_S = const(10)  # before a BootNotification that was not answered is 
 class Registration:
     """The station's standing with one backend. `state`: None until the first answer of this boot."""
 
-    def __init__(self, link, settings, clock, log, payload: dict) -> None:
+    def __init__(self, link: "Link", settings: "Settings", clock: "Clock", log: "Log", payload: dict) -> None:
         self._link = link
         self._settings = settings
         self._clock = clock
         self._log = log
         self._payload = payload
-        self.state = None
+        self.state: str = None
         link.allow = self.allows
 
     @property
@@ -41,10 +47,9 @@ class Registration:
         """May this CALL be sent now?"""
         return action == "BootNotification" or self.accepted
 
-    def admit(self, action: str) -> None:
-        """Refuse the backend's CALLs while it rejects us; it is told why."""
-        if self.state == REJECTED:
-            raise CallError("GenericError", "%s: the backend has rejected this station" % action)
+    def admits(self) -> bool:
+        """May a CALL of the backend be answered? Not while it rejects us (OCPP 1.6 §4.2)."""
+        return self.state != REJECTED
 
     async def register(self) -> None:
         """Ask until accepted. Returns at once if that was before in this boot; raises LinkError if the link is lost."""

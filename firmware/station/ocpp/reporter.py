@@ -15,6 +15,15 @@ from station.charging import metering, status
 from station.ocpp import meter_values
 from station.ocpp.calls import LinkError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from station.charging.charge_point import ChargePoint
+    from station.charging.connector import Connector
+    from station.clock import Clock
+    from station.log import Log
+    from station.ocpp.link import Link
+    from station.settings import Settings
+
 _MAX_READINGS = const(16)
 _RETRY_S = const(10)  # after a StatusNotification that the backend did not take
 
@@ -23,8 +32,8 @@ class _Told:
     """What the backend knows of one connector, and what it shall know: (status, error, info, vendor), stamp."""
 
     def __init__(self) -> None:
-        self.known = None
-        self.news = None
+        self.known: tuple = None
+        self.news: tuple = None
         self.stamp = 0
         self.since = 0  # uptime
 
@@ -32,7 +41,15 @@ class _Told:
 class Reporter:
     """Listens to the charge point; `run()` tells the backend while the connection is up."""
 
-    def __init__(self, link, charge_point, settings, clock, log, phases: int) -> None:
+    def __init__(
+        self,
+        link: "Link",
+        charge_point: "ChargePoint",
+        settings: "Settings",
+        clock: "Clock",
+        log: "Log",
+        phases: int,
+    ) -> None:
         self._link = link
         self._charge_point = charge_point
         self._settings = settings
@@ -54,7 +71,7 @@ class Reporter:
             told.since = self._clock.uptime()
             self._woken.set()
 
-    def aligned(self, connector) -> None:
+    def aligned(self, connector: "Connector") -> None:
         """A clock-aligned reading of a connector without transaction."""
         if not self._link.connected:
             return

@@ -2,11 +2,29 @@
 
 from station.ocpp.dispatch import CallError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from station.charging.cache import Cache
+    from station.charging.charge_point import ChargePoint
+    from station.log import Log
+    from station.ocpp.registration import Registration
+    from station.settings import Settings
+
 
 class Core:
     """`reset(kind)` restarts the station soon; `registration.accepted` tells whether the backend has accepted us."""
 
-    def __init__(self, charge_point, settings, cache, reset, registration, log) -> None:
+    def __init__(
+        self,
+        charge_point: "ChargePoint",
+        settings: "Settings",
+        cache: "Cache",
+        reset: "Callable[[str], None]",
+        registration: "Registration",
+        log: "Log",
+    ) -> None:
         self._charge_point = charge_point
         self._settings = settings
         self._cache = cache

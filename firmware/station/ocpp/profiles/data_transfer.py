@@ -4,12 +4,16 @@ An extension registers a handler for its vendorId, or for one messageId of it. A
 None) and returns (status, data or None), status one of Accepted, Rejected; or a coroutine that does.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
 
 class DataTransfer:
     def __init__(self) -> None:
-        self._vendors = {}  # vendorId -> {messageId or None: handler}
+        self._vendors: dict[str, dict[str | None, Callable]] = {}  # vendorId -> {messageId or None: handler}
 
-    def register(self, vendor_id: str, message_id: "str | None", handler) -> None:
+    def register(self, vendor_id: str, message_id: "str | None", handler: "Callable") -> None:
         """`message_id` None: for requests without one, and those that have no handler of their own.
 
         Raises ValueError if there is a handler already.
