@@ -24,6 +24,7 @@ COMMANDS = {
     "state": ((), ()),
     "watch": ((), ()),
 }
+FOR_ALL = ("fault", "break")  # take connector 0 for all connectors
 # codes that a part's defect brings about, besides those with an alarm contact
 PART_CODES = (
     "ConnectorLockFailure",
@@ -87,7 +88,7 @@ class Commands:
         must, may = COMMANDS[_choice("cmd", cmd, sorted(COMMANDS))]
         values = {}
         for name, value in arguments.items():
-            values[name] = self._check(_choice(cmd + ": argument", name, must + may), value)
+            values[name] = self._check(cmd, _choice(cmd + ": argument", name, must + may), value)
         for name in must:
             if name not in values:
                 raise ValueError("%s: argument %s is missing" % (cmd, name))
@@ -95,10 +96,10 @@ class Commands:
         self._world.save()
         return answer or {}
 
-    def _check(self, name: str, value):
+    def _check(self, cmd: str, name: str, value):
         """The value of an argument; raises ValueError if it cannot be one."""
         if name == "connector":
-            return _number(name, value, 0, len(self._world.outlets), True)
+            return _number(name, value, 0 if cmd in FOR_ALL else 1, len(self._world.outlets), True)
         if name == "connectors":
             if not isinstance(value, list) or not value:
                 raise ValueError("connectors must be a list of integers, got %r" % (value,))
@@ -118,7 +119,7 @@ class Commands:
         return value  # `how`, which depends on the part
 
     def _outlet(self, connector: int):
-        return self._world.outlets[_number("connector", connector, 1, len(self._world.outlets), True) - 1]
+        return self._world.outlets[connector - 1]
 
     def _outlets(self, connector: int) -> tuple:
         """That outlet, or for 0 all."""

@@ -16,6 +16,7 @@ from watch import Watch
 MAX_CLIENTS = const(16)
 MAX_LINE = const(65536)  # bytes
 MAX_PENDING = const(65536)  # bytes that a client has not taken
+MAX_TEXT = const(16384)  # characters of an event's text
 
 _HOST = "127.0.0.1"
 # below the ports that systems give to outgoing connections
@@ -59,8 +60,11 @@ class Control:
         self._looking.cancel()
 
     def emit(self, event: dict) -> None:
-        """Send an event to all that watch, with the moment: `at_ms` since the process began."""
+        """Send an event to all that watch, with the moment: `at_ms` since the process began. A long text is cut."""
         event["at_ms"] = self._world.now()
+        if len(event.get("text", "")) > MAX_TEXT:
+            event["cut"] = len(event["text"])
+            event["text"] = event["text"][:MAX_TEXT]
         line = None
         for client in tuple(self._clients):
             if client.watching:

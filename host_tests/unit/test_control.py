@@ -180,7 +180,8 @@ class TestControl(unittest.TestCase):
     def test_wrong_values(self):
         for word, request in (
             ("connector must be an integer from 1 to 2, got 0", {"cmd": "plug", "connector": 0}),
-            ("connector must be an integer from 0 to 2, got 3", {"cmd": "plug", "connector": 3}),
+            ("connector must be an integer from 1 to 2, got 3", {"cmd": "plug", "connector": 3}),
+            ("from 0 to 2, got 3", {"cmd": "fault", "connector": 3, "code": "OtherError"}),
             ("got 1.5", {"cmd": "unplug", "connector": 1.5}),
             ("got True", {"cmd": "unplug", "connector": True}),
             ("got '1'", {"cmd": "ev_pause", "connector": "1"}),
@@ -345,6 +346,15 @@ class TestControl(unittest.TestCase):
             self.assertEqual((event["connector"], event["locked"]), (1, True))
             self.world.outlets[0].unplug()
             self.assertIsNone((await client.event("ev"))["ev"])
+
+        self.play(scenario)
+
+    def test_a_long_text_is_cut_and_says_so(self):
+        async def scenario(client):
+            await client.ask("watch")
+            self.app.callback({"event": "frame", "dir": "in", "text": '"' * 60_000})
+            event = await client.line()
+            self.assertEqual((len(event["text"]), event["cut"]), (control.MAX_TEXT, 60_000))
 
         self.play(scenario)
 

@@ -27,9 +27,14 @@ class MicroPython:
         return self._ask(f"check {direction} {'strict' if strict else 'loose'} {action}", text)
 
     def _ask(self, words, text):
-        self._process.stdin.write(f"{words} {text.hex()}\n".encode())
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        try:
+            self._process.stdin.write(f"{words} {text.hex()}\n".encode())
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = b""
+        assert line, f"MicroPython ended with status {self._process.wait(10)} at `{words}` of {text!r}"
+        return json.loads(line)
 
     def close(self):
         self._process.stdin.close()

@@ -38,7 +38,7 @@ class Dispatcher:
         self._handlers.update(handlers)
 
     async def serve(self, frame) -> "bytes | None":
-        """The answer to a parsed CALL `(2, id, action, payload)` or to a framer.FrameError; None if none can be given."""
+        """The answer to a parsed CALL `(2, id, action, payload)` or to a framer.FrameError; None if there is none."""
         if self.admit and not self.admit():
             self._log.warning("dispatch", "a CALL is not answered: the backend has rejected this station")
             return None

@@ -1,8 +1,8 @@
 """Whether the backend knows this station: BootNotification, its three answers, and the heartbeat after it.
 
 OCPP 1.6 §4.2: until the backend has said Accepted, nothing but BootNotification is sent. Pending: requests are
-answered. Rejected: the station keeps silent for the interval, answers included. An error or no answer is asked again. §4.6: a
-heartbeat every HeartbeatInterval keeps the clock right. A lost connection needs no new BootNotification.
+answered. Rejected: the station keeps silent for the interval, answers included. An error or no answer is asked again.
+§4.6: a heartbeat every HeartbeatInterval keeps the clock right. A lost connection needs no new BootNotification.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from micropython import const
 
 from station import clock as clocks
 from station.ocpp.calls import LinkError
+from station.settings import MAX_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ PENDING = "Pending"
 REJECTED = "Rejected"
 
 _DEFAULT_INTERVAL_S = const(30)  # where the backend leaves the interval to us with a 0
+_LONGEST_S = const(3600)  # in one piece: a port's ticks reach a few days
 _UNANSWERED_S = const(10)  # before a BootNotification that was not answered is sent again
 
 
@@ -54,7 +56,7 @@ class Registration:
     async def register(self) -> None:
         """Ask until accepted. Returns at once if that was before in this boot; raises LinkError if the link is lost."""
         while not self.accepted:
-            await asyncio.sleep(await self._ask())
+            await _pause(await self._ask())
 
     async def _ask(self) -> int:
         """Send one BootNotification; returns the seconds to wait before the next, 0 when accepted."""
@@ -72,7 +74,7 @@ class Registration:
         if not self.accepted:
             return interval if interval > 0 else _DEFAULT_INTERVAL_S
         if interval > 0:
-            self._settings.change("HeartbeatInterval", str(interval))
+            self._settings.change("HeartbeatInterval", str(min(interval, MAX_SECONDS)))
         return 0
 
     async def heartbeats(self) -> None:
@@ -100,3 +102,11 @@ class Registration:
         else:
             if moved:
                 self._log.info("boot", "the clock was %d s off", moved)
+
+
+async def _pause(seconds: int) -> None:
+    """Sleep, however long a backend wishes it."""
+    while seconds > 0:
+        piece = min(seconds, _LONGEST_S)
+        await asyncio.sleep(piece)
+        seconds -= piece
