@@ -37,8 +37,9 @@ from station.ocpp.profiles.core import Core
 from station.ocpp.profiles.data_transfer import DataTransfer
 from station.ocpp.registration import Registration
 from station.ocpp.reporter import Reporter
+from station.ocpp.shutdown import Shutdown
+from station.ocpp.spectators import Spectators, describe
 from station.settings import Settings
-from station.shutdown import Shutdown
 from station.storage import atomic, filesystem
 from station.storage.journal import Journal
 from station.storage.region import Region
@@ -57,8 +58,8 @@ class App:
 
     def __init__(self, board) -> None:
         self._board = board
-        self._watchers = []
-        self._log = log = Log(_LOG_BYTES, echo=_to_console)
+        self._spectators = Spectators()
+        self._log = log = Log(_LOG_BYTES, echo=self._echo)
         self._provisioning = given = provisioning.parse(board.provisioning())
         filesystem.mount(board.filesystem(), log)
         self._clock = clock = Clock(_count_boot(log))
@@ -112,11 +113,13 @@ class App:
             password=given.password,
             ca=given.ca.encode() if given.ca else None,
             serve=self._dispatcher.serve,
-            trace=self._trace,
+            trace=self._spectators.frame,
         )
         self._registration = Registration(link, settings, clock, log, _boot_notification(given))
         reporter = Reporter(link, point, settings, clock, log, given.phases)
-        point.listener = reporter
+        self._spectators.charge_point = point
+        self._spectators.listener = reporter
+        point.listener = self._spectators
         self._outbox = Outbox(self._journal, link, point, self._authorization, settings, clock, log, given.phases)
         self._ledger.on_append = self._outbox.appended
         self._ledger.on_renewed = self._outbox.renewed
@@ -187,17 +190,13 @@ class App:
 
     # --- for whoever looks on
 
-    def _trace(self, direction: str, data) -> None:
-        if self._watchers:
-            self._emit({"event": "frame", "dir": direction, "text": str(bytes(data), "utf-8")})
-
-    def _emit(self, event: dict) -> None:
-        for callback in self._watchers:
-            callback(event)
+    def _echo(self, line: str) -> None:
+        print(line, file=sys.stderr)
+        self._spectators.line(line)
 
     def watch(self, callback) -> None:
-        """`callback(event)` is called with each OCPP frame: {"event": "frame", "dir": "in" or "out", "text"}."""
-        self._watchers.append(callback)
+        """`callback(event)` is called with each status, OCPP frame and line of the log: see `ocpp/spectators.py`."""
+        self._spectators.add(callback)
 
     def network(self, up: bool) -> None:
         """Take the backend's network away, or give it back."""
@@ -217,12 +216,13 @@ class App:
             "clock": self._clock.iso(self._clock.now()) if self._clock.is_set else None,
             "restarts": self._supervisor.restarts,
             "journal_depth": self._outbox.depth,
-            "connectors": [_describe(connector) for connector in self._charge_point.connectors],
+            "connectors": [self._describe(connector) for connector in self._charge_point.connectors],
         }
 
-
-def _to_console(line: str) -> None:
-    print(line, file=sys.stderr)
+    def _describe(self, connector: Connector) -> dict:
+        row = describe(connector)
+        row["id"] = connector.connector_id
+        return row
 
 
 def _count_boot(log) -> int:
@@ -251,25 +251,3 @@ def _card_task(charge_point, reader, connector_ids: tuple):
         await charge_point.serve_reader(reader, connector_ids)
 
     return run
-
-
-def _describe(connector) -> dict:
-    error_code, info, vendor_code = connector.error
-    row = {
-        "id": connector.connector_id,
-        "status": connector.status,
-        "error_code": error_code,
-        "info": info,
-        "vendor_error_code": vendor_code,
-        "operative": connector.operative,
-        "transaction": None,
-    }
-    transaction = connector.transaction
-    if transaction:
-        row["transaction"] = {
-            "number": transaction.number,
-            "transaction_id": transaction.transaction_id,
-            "id_tag": transaction.id_tag,
-            "meter_start": transaction.meter_start,
-        }
-    return row

@@ -1,8 +1,8 @@
 """What this station can measure, in OCPP's words (OCPP 1.6 §7.31): the one table behind keys, flash and messages.
 
 A measurement is what `meter.read()` gives, and what the pilot offers behind it: a tuple of integers in the order of
-the indices below. A mask is a set of measurands, bit i for `MEASURANDS[i]`. The energy register is an integer number of Wh from the meter's registers to the wire and never
-passes through a float.
+the indices below. A mask is a set of measurands, bit i for `MEASURANDS[i]`. The energy register is an integer number
+of Wh from the meter's registers to the wire and never passes through a float.
 """
 
 from micropython import const

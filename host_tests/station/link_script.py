@@ -5,7 +5,7 @@ it would be too long: the unix port interns its arguments and dies of one of mor
 
 Commands: `call` (tag, action, payload), `hold`, `release`, `close`, `set` (name, value), `advance` (ms), `go` (lets a
 handler that waits go on), `ping`. Events: `up`, `down` (reason), `log` (level, text), `answer` (tag, payload), `failed`
-(tag, error, text, …), `closed`, `pong`. A DataTransfer to it does what its vendorId says: `echo`, `fail`, `wait`, `ask`.
+(tag, error, text, …), `closed`, `pong`. A DataTransfer to it does as its vendorId says: `echo`, `fail`, `wait`, `ask`.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""BootNotification (OCPP 1.6 §4.2): its three answers and the lack of one, the clock that it sets, and Heartbeat (§4.6)."""
+"""BootNotification (OCPP 1.6 §4.2): its three answers or the lack of one, the clock it sets, and Heartbeat (§4.6)."""
 
 import asyncio
 import datetime
@@ -40,9 +40,12 @@ async def round_trip(csms, box):
 
 
 async def boots(csms, count):
-    """Waits until BootNotification has been sent so often."""
-    for _ in range(count - len(csms.transcript.calls("BootNotification"))):
-        await csms.expect("BootNotification")
+    """Waits until BootNotification has been sent so often, and no more."""
+
+    def enough():
+        return len(csms.transcript.calls("BootNotification")) >= count or None
+
+    await csms.transcript.wait_for(enough, what=f"BootNotification number {count}")
     assert len(csms.transcript.calls("BootNotification")) == count
 
 

@@ -486,6 +486,37 @@ class TestBadFlash(unittest.TestCase):
                 self.assertEqual(len(found), 31)
                 self.assertEqual(content(make(flash)[1]), found)
 
+    def test_a_block_in_which_nothing_could_be_written_does_not_hide_the_next(self):
+        flash, journal, _ = make()
+        for _ in range(30):
+            journal.append(1, bytes(20))
+        flash.fail(3)  # behind the erase and the header
+        flash.fail(4)
+        seq = journal.append(2, b"behind")
+        for mounted in (journal, make(flash)[1]):
+            self.assertEqual(mounted.read(seq, bytearray(9)), (2, 6))
+            self.assertEqual(content(mounted)[-1], (seq, 2, b"behind"))
+
+    def test_the_block_kept_free_is_taken_before_one_that_is_free_in_ram_only(self):
+        records = 512 // 32 - 2
+        flash, journal, _ = make(blocks=5, block_size=512)
+        for _ in range(3 * records):
+            journal.append(1, bytes(20))
+        journal.free(2 * records)
+        flash.fail(1, UNDONE)
+        for _ in range(records):  # passes block 3 by, goes on in block 4
+            journal.append(1, bytes(20))
+        _, journal, _ = make(flash)
+        for _ in range(2 * records):
+            journal.append(1, bytes(20))
+        wanted = content(journal)
+        self.assertEqual(wanted[0][0], 2 * records + 1)
+        journal.free(3 * records)  # block 2, behind the head; but block 3 is the one kept free
+        flash.cut(1, TAIL)
+        with self.assertRaises(PowerCut):
+            journal.append(1, bytes(20))
+        self.assertEqual(content(make(flash.after())[1]), wanted)
+
     def test_worn_blocks_that_do_not_say_so(self):
         for worn in range(6):
             flash = CuttableFlash(6, 512)

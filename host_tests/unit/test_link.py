@@ -165,6 +165,7 @@ class LinkTest(unittest.TestCase):
         await settle()
         self.assertEqual(core._io_queue.map, {})
         self.assertFalse(self.link.connected)
+        self.assertIsNone(self.link._failure)  # of a task that ran on after its socket was closed
 
     def test_cancelled_while_it_waits_for_the_next_attempt(self):
         async def test():
@@ -214,10 +215,36 @@ class LinkTest(unittest.TestCase):
             with self.assertRaises(ValueError):
                 await self.task
             self.assertEqual(self.told, ["down"])
-            await self.assert_no_tasks()
+            self.assertEqual(core._io_queue.map, {})
             self.link.on_up = lambda: self.tell("up")
             self.task = asyncio.create_task(self.link.run())
             await self.meet()
+            self.task.cancel()
+
+        self.run_test(test)
+
+    def test_run_again_it_still_serves_one_call_at_a_time(self):
+        async def test():
+            gate = asyncio.Event()
+
+            async def serve(frame):
+                self.served.append(frame[1])
+                await gate.wait()
+
+            self.serve = serve
+            await self.start()
+            self.task.cancel()
+            self.told.clear()
+            await settle()
+            self.task = asyncio.create_task(self.link.run())
+            await self.meet()
+            for number in b"12":
+                await self.peer.send(b'[2,"%c","Reset",{}]' % number)
+            await self.peer.send(b"", PING)
+            self.assertEqual(await self.peer.frame(), (PONG, b""))
+            await settle()
+            self.assertEqual(self.served, ["1"])
+            gate.set()
             self.task.cancel()
 
         self.run_test(test)

@@ -135,6 +135,20 @@ class TransportTest(unittest.TestCase):
 
         asyncio.run(test())
 
+    def test_close_takes_the_waiting_writer_from_the_poller(self):
+        async def test():
+            await self.connect()
+            pump = asyncio.create_task(self.transport.pump())
+            for _ in range(MUCH):
+                self.transport.write(CHUNK)
+            await settle()
+            self.assertEqual(len(core._io_queue.map), 1)
+            pump.cancel()
+            self.transport.close()
+            self.assertEqual(core._io_queue.map, {})
+
+        asyncio.run(test())
+
     def test_nobody_listens(self):
         async def test():
             with self.assertRaises(OSError) as caught:

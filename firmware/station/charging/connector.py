@@ -38,6 +38,7 @@ _EV_WAIT_S = const(1)  # a car that asks for energy within this was never Suspen
 _METER_IDLE_S = const(10)  # without a transaction the meter is read this often, to notice that it died
 _METER_BUSY_S = const(1)
 _METER_FAILURES = const(3)  # in a row, each after the driver's own retries
+_STORE_AGAIN_S = const(5)  # after the flash refused the end of a transaction
 
 
 class Grant:
@@ -89,7 +90,8 @@ class Connector:
         self._schedule = metering.Schedule(settings, clock)
         self._locking_since = -1  # uptime at which the lock was told to lock, -1: not waiting for it
         self._stopping: tuple[str, str | None] = None  # (reason, id_tag) of a stop that is asked for
-        self._began_at = 0
+        self._patient_until = 0  # uptime until which a car that has not asked for energy yet is Preparing
+        self._store_at = 0  # uptime at which an end that the flash refused is stored again, 0: it was not refused
         self._spent = False  # an invalid card's allowance is used up, and the transaction goes on without energy
         self._kept_for: str = None  # the card that may take a cable which stayed locked
         self._meter_at = -_METER_IDLE_S
@@ -128,7 +130,7 @@ class Connector:
             return status.SUSPENDED_EVSE
         if self._interlock.wanted:
             return status.CHARGING
-        if self.plugged and self._clock.uptime() - self._began_at <= _EV_WAIT_S:
+        if self.plugged and self._clock.uptime() <= self._patient_until:
             return status.PREPARING
         return status.SUSPENDED_EV
 
@@ -243,9 +245,18 @@ class Connector:
             self._pilot.offer(0)
             self._interlock.clear()
             self._faults.unplugged()
+            if not self.transaction:
+                self._free_socket()
         elif pilot.B <= state <= pilot.D and not self.plugged:
             self.plugged = True
             self.plugged_at = self._clock.uptime()
+
+    def _free_socket(self) -> None:
+        """The car has gone: no lock waits for its cable any more, and one that was kept is let go if its key says so."""
+        self._locking_since = -1
+        if self._settings["UnlockConnectorOnEVSideDisconnect"]:
+            self._kept_for = None
+        self._unlock_unless_kept()
 
     # --- before a transaction
 
@@ -286,7 +297,7 @@ class Connector:
             self.listener.store_full()
         else:
             self.finished = False
-            self._began_at = self._clock.uptime()
+            self._patient_until = self._clock.uptime() + _EV_WAIT_S
             self._schedule.begin()
             self._record(metering.BEGIN, "", self._settings["StopTxnSampledData"])
         self.withdraw()
@@ -331,23 +342,26 @@ class Connector:
             self._interlock.open()
             return
         self._pilot.offer(self._current_da)
-        if not self._interlock.wanted:
-            self._interlock.close()
+        if not self._interlock.wanted and self._interlock.close():
+            self._patient_until = -1
 
     async def _end(self, reason: str, id_tag: "str | None") -> None:
-        """Write the end of the transaction. If the flash refuses, the next step tries again."""
+        """Write the end of the transaction. If the flash refuses, a later step tries again."""
         self._interlock.open()
         self._pilot.offer(0)
-        transaction = self.transaction
-        meter_wh = transaction.last_meter
-        if await self._read():
-            meter_wh = max(meter_wh, self.measurement[measurands.ENERGY])
+        if self._clock.uptime() < self._store_at:
+            return
+        if not self._store_at and await self._read():
             self._record(metering.END, "", self._settings["StopTxnSampledData"])
+        transaction = self.transaction
+        meter_wh = max(transaction.last_meter, self.measurement[measurands.ENERGY])
         try:
             self._ledger.stop(transaction, meter_wh, reason, id_tag)
         except (JournalFull, OSError) as error:
             self._log.error("connector", "%d: the end cannot be stored yet: %s", self.connector_id, error)
+            self._store_at = self._clock.uptime() + _STORE_AGAIN_S
             return
+        self._store_at = 0
         self.transaction = None
         self._stopping = None
         self._spent = False

@@ -1,4 +1,4 @@
-"""When a meter is read, and what for: sampled intervals, clock-aligned ones, the ends of a transaction (OCPP 1.6 §4.7)."""
+"""When a meter is read, and what for: sampled and clock-aligned intervals, a transaction's ends (OCPP 1.6 §4.7)."""
 
 from micropython import const
 

@@ -47,6 +47,11 @@ class Transaction:
         self.last_meter = meter_start  # Wh, the newest stored reading
         self.last_stamp = stamp
 
+    def has_read(self, meter_wh: int, stamp: int) -> None:
+        """A reading is stored. What was counted stays counted, though a meter that was reset shows less."""
+        self.last_meter = max(self.last_meter, meter_wh)
+        self.last_stamp = stamp
+
 
 class Ledger:
     """The journal as the transactions see it. `on_append()` is called after each record, `on_renewed(number, seq)`
@@ -74,15 +79,12 @@ class Ledger:
             if number in self._running:  # RENEWED, and what came before it is still there: the readings too
                 self._running[number].seq = seq
             else:
-                self._running[number] = Transaction(
-                    number, seq, connector_id, id_tag, parent_id_tag, meter_wh, stamp
-                )
+                self._running[number] = Transaction(number, seq, connector_id, id_tag, parent_id_tag, meter_wh, stamp)
         elif kind == records.READING:
             number, stamp, _, _, _, values = records.unpack_reading(payload)
             self._clock.seen(stamp)
             if number in self._running:
-                self._running[number].last_meter = values[0]
-                self._running[number].last_stamp = stamp
+                self._running[number].has_read(values[0], stamp)
         elif kind == records.STARTED:
             number, transaction_id, accepted = records.unpack_started(payload)
             self.started(number, transaction_id, accepted)
@@ -145,8 +147,7 @@ class Ledger:
         values = measurands.select(records.stored_mask(mask, stop_mask), measurement)
         payload = records.pack_reading(transaction.number, stamp, context, mask, stop_mask, values)
         self._append(records.READING, payload)
-        transaction.last_meter = values[0]
-        transaction.last_stamp = stamp
+        transaction.has_read(values[0], stamp)
         return True
 
     def stop(self, transaction, meter_wh: int, reason: str, id_tag) -> None:

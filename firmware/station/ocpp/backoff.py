@@ -8,13 +8,15 @@ added anew each time, so that the stations of a site do not come back all at onc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Mapping
+    from typing import Callable
+
+    from station.settings import Settings
 
 
 class BackOff:
     """`settings`: the three keys, in whole seconds (the repeat times are a count). `random(n)` gives n random bytes."""
 
-    def __init__(self, settings: "Mapping[str, int]", random: "Callable[[int], bytes]"):
+    def __init__(self, settings: "Settings", random: "Callable[[int], bytes]") -> None:
         self._settings = settings
         self._random = random
         self._doubled = 0

@@ -21,7 +21,10 @@ from station.ocpp import framer, messages, schema
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Mapping
+    from typing import Callable
+
+    from station.log import Log
+    from station.settings import Settings
 
 MAX_CALLS = const(16)  # in flight and waiting together; one more is refused with NotConnected
 
@@ -59,22 +62,22 @@ class _Call:
         self.action = action
         self.unique_id = unique_id
         self.sent = False
-        self.answer = None  # the frame
-        self.unusable = None  # why the answer that came is of no use
-        self.lost = None  # why no answer can come any more
+        self.answer: "tuple | None" = None  # the frame
+        self.unusable: "str | None" = None  # why the answer that came is of no use
+        self.lost: "str | None" = None  # why no answer can come any more
         self.woken = asyncio.Event()  # by its turn, then by its outcome
 
 
 class Calls:
     """`allow(action) -> bool`, if set, is asked before a call waits and again before it is sent."""
 
-    def __init__(self, settings: "Mapping[str, int]", log: "object", random: "Callable[[int], bytes]"):
-        self.allow = None
+    def __init__(self, settings: "Settings", log: "Log", random: "Callable[[int], bytes]") -> None:
+        self.allow: "Callable[[str], bool] | None" = None
         self._settings = settings
         self._log = log
-        self._send = None  # while there is a connection
+        self._send: "Callable[[bytes], None] | None" = None  # while there is a connection
         self._why = "not connected yet"
-        self._lane = []  # the first is in flight
+        self._lane: "list[_Call]" = []  # the first is in flight
         # Ids are never used twice, not even after a restart: random for this life, counted within it.
         self._id = binascii.hexlify(random(8)).decode()
         self._count = 0

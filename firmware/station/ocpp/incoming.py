@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Awaitable, Callable
 
+    from station.log import Log
+
 # Waiting CALLs: so many, and together at most `limit` bytes. One that is too many is answered at once by a CALLERROR.
 MAX_WAITING = const(64)
 
@@ -28,13 +30,13 @@ MAX_WAITING = const(64)
 class Incoming:
     """`serve(frame)` is awaited for each CALL, the framer's tuple or FrameError, and gives the answer or None."""
 
-    def __init__(self, log: "object", serve: "Callable[[object], Awaitable[bytes | None]]"):
+    def __init__(self, log: "Log", serve: "Callable[[tuple | framer.FrameError], Awaitable[bytes | None]]") -> None:
         self._log = log
         self._serve = serve
-        self._send = None  # while there is a connection
-        self._drained = None
+        self._send: "Callable[[bytes], None] | None" = None  # while there is a connection
+        self._drained: "Callable[[], Awaitable[None]] | None" = None
         self._limit = 0
-        self._waiting = []  # texts: a parsed CALL takes several times their room
+        self._waiting: "list[bytes | bytearray]" = []  # texts: a parsed CALL takes several times their room
         self._size = 0
         self._overrun = False  # so that the log tells of it once, not for each CALL
         self._arrived = asyncio.Event()

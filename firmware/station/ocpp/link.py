@@ -30,7 +30,11 @@ from station.ocpp.transport import Transport, tls_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from typing import Awaitable, Callable
+
+    from station.log import Log
+    from station.settings import Settings
 
 __all__ = ("CallRefused", "Link", "LinkError", "NoAnswer", "NotConnected")
 
@@ -54,21 +58,21 @@ class Link:
 
     def __init__(
         self,
-        settings: "object",
-        log: "object",
+        settings: "Settings",
+        log: "Log",
         *,
         url: str,
         user: "str | None" = None,
         password: "bytes | None" = None,
         ca: "bytes | None" = None,
-        serve: "Callable[[tuple], Awaitable[bytes | None]]",
+        serve: "Callable[[tuple | framer.FrameError], Awaitable[bytes | None]]",
         random: "Callable[[int], bytes]" = os.urandom,
         trace: "Callable[[str, bytes], None] | None" = None,
-    ):
+    ) -> None:
         tls, self._host, self._port, _ = websocket.parse_url(url)
         if tls and not ca:
             raise ValueError("a wss:// URL needs the CA certificate that the backend's is checked against")
-        self._context = tls_context(ca) if tls else None
+        self._context: "ssl.SSLContext | None" = tls_context(ca) if tls and ca else None
         self._settings = settings
         self._log = log
         self._url = url
@@ -79,21 +83,23 @@ class Link:
         self._calls = Calls(settings, log, random)
         self._incoming = Incoming(log, serve)
         self._back_off = BackOff(settings, random)
-        self.on_up = None
-        self.on_down = None
+        self.on_up: "Callable[[], None] | None" = None
+        self.on_down: "Callable[[str], None] | None" = None
         self.connected = False
         self._held = False
         self._nudged = asyncio.Event()  # ends the wait between two connections
         self._buffer = bytearray(READ_SIZE)
         # of the present connection
-        self._transport = None
-        self._ws = None
-        self._tasks = []
-        self._timer = None  # the one deadline that is running: for the opening, for pings, for the close
+        self._transport: "Transport | None" = None
+        self._ws: "websocket.WebSocket | None" = None
+        self._tasks: "list[asyncio.Task]" = []
+        self._timer: "asyncio.Task | None" = (
+            None  # the one deadline that is running: for the opening, for pings, for the close
+        )
         self._ended = asyncio.Event()
         self._reason = ""
         self._parting = False
-        self._failure = None  # an error that is ours: it ends `run()` too
+        self._failure: "Exception | None" = None  # an error that is ours: it ends `run()` too
         self._down = asyncio.Event()
         self._down.set()
         self._heard = 0  # ticks_ms of the last read

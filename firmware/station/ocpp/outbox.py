@@ -265,7 +265,7 @@ class Outbox:
 
 
 class _StopReadings:
-    """Walks a transaction's readings for its STOP: (stamp, context, stop_mask, stored mask, values); lets others run."""
+    """Walks a transaction's readings for its STOP, and lets others run: (stamp, context, stop_mask, stored, values)."""
 
     def __init__(self, journal, number: int, first: int, last: int) -> None:
         self._records = journal.records(first)

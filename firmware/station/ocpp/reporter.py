@@ -95,9 +95,12 @@ class Reporter:
             self.status_changed(connector_id)
 
     async def catch_up(self) -> None:
-        """Tell what is news now, before the stored transactions. Raises LinkError."""
+        """Tell what is news now, before the stored transactions. Raises LinkError when the connection is lost.
+
+        A status that the backend does not take is left to `run`: it must not hold up the transactions.
+        """
         for connector_id in range(len(self._told)):
-            await self._tell(connector_id)
+            await self._try_to_tell(connector_id)
 
     async def run(self) -> None:
         """Runs while the connection is up. Raises LinkError when it is lost."""
@@ -125,14 +128,20 @@ class Reporter:
         lasted = self._clock.uptime() - told.since
         if lasted < self._settings["MinimumStatusDuration"]:
             return self._settings["MinimumStatusDuration"] - lasted
+        if not await self._try_to_tell(connector_id):
+            return _RETRY_S
+        return 0 if told.news != told.known else 3600
+
+    async def _try_to_tell(self, connector_id: int) -> bool:
+        """Tell it; False if the backend did not take it. Raises LinkError when the connection is lost."""
         try:
             await self._tell(connector_id)
         except LinkError as error:
             if not self._link.connected:
                 raise
             self._log.warning("reporter", "StatusNotification: %s", error)
-            return _RETRY_S
-        return 0 if told.news != told.known else 3600
+            return False
+        return True
 
     async def _tell(self, connector_id: int) -> None:
         told = self._told[connector_id]

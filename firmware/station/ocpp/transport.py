@@ -19,7 +19,7 @@ import asyncio
 import binascii
 import errno
 import socket
-from asyncio import core
+from asyncio import core  # type: ignore[attr-defined]  # the stubs do not show it
 
 from micropython import const
 
@@ -41,7 +41,7 @@ def tls_context(ca: bytes) -> "ssl.SSLContext":
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED  # the unix port starts with CERT_NONE
+    context.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]  # the unix port starts with CERT_NONE
     certificates = _certificates(ca)
     if not certificates:
         raise ValueError("no certificate in the PEM text")
@@ -61,10 +61,12 @@ class Transport:
     """Not open until `open()` has returned, never open again after `close()`."""
 
     def __init__(self) -> None:
-        self._raw = None  # the TCP socket
-        self._stream = None  # what is read and written: the socket, or TLS around it
-        self._waiter = None  # the task that waits for room in the socket
-        self._kept = []  # what is still to be written, in order
+        self._raw: "socket.socket | None" = None  # the TCP socket
+        self._stream: "socket.socket | ssl.SSLSocket | None" = (
+            None  # what is read and written: the socket, or TLS around it
+        )
+        self._waiter: "asyncio.Task | None" = None  # the task that waits for room in the socket
+        self._kept: "list[bytes | bytearray | memoryview]" = []  # what is still to be written, in order
         self._to_write = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
