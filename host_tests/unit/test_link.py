@@ -270,6 +270,29 @@ class LinkTest(unittest.TestCase):
 
         self.run_test(test)
 
+    def test_hold_twice_does_not_cut_the_goodbye_short_and_a_stray_release_is_none(self):
+        async def test():
+            await self.start()
+            self.link.release()
+            self.link.hold()
+            self.link.hold()
+            closed = asyncio.create_task(self.link.close())
+            opcode, payload = await self.peer.frame()
+            self.assertEqual(opcode, CLOSE)
+            await settle()
+            self.assertFalse(closed.done())
+            await self.peer.send(payload, CLOSE)
+            self.peer.close()
+            await closed
+            self.link.release()
+            await self.meet()
+            self.link.release()  # it is not held: the next loss is a loss
+            self.peer.close()
+            await self.until_logged("next attempt in 3600000 ms")
+            self.task.cancel()
+
+        self.run_test(test)
+
     def test_hold_during_the_handshake_needs_no_goodbye(self):
         async def test():
             self.make()

@@ -1,8 +1,8 @@
 """The connectors together: which of them a card, a remote start, an unlock or an availability change is for.
 
-Cards come in through `present`, the backend's wishes through `remote_start`, `remote_stop`, `unlock`,
-`change_availability` and `stop_all`. What happens goes out to one listener (`status_changed`, `aligned`,
-`store_full`), which may live in another layer.
+Cards come in through `present`, the backend's wishes through `remote_start`, `remote_stop`, `change_availability`
+and `stop_all`. What happens goes out to one listener (`status_changed(connector_id)`, `aligned(connector)`), which
+may live in another layer.
 
 One reader may serve several connectors. Then a card presented first is held for the first of them that is
 plugged in, until ConnectionTimeOut (OCPP 1.6 §4.8, §9.1.7).
@@ -58,17 +58,14 @@ class ChargePoint:
         self._ledger = ledger
         self._log = log
         self._path = path
-        self._held: tuple[Grant, tuple[int, ...]] = (
-            None  # (grant, connector ids): a card that waits for any of several cables
-        )
-        self._remote: list[
-            tuple[str, list[Connector]]
-        ] = []  # (id_tag, connectors) of remote starts not yet authorized; at most one a connector
+        # (grant, connector ids) of cards that wait for any of several cables, oldest first; at most one a connector
+        self._held: list[tuple[Grant, tuple[int, ...]]] = []
+        # (id_tag, connectors) of remote starts not yet authorized; at most one a connector
+        self._remote: list[tuple[str, list[Connector]]] = []
         self._remote_came = asyncio.Event()
         self._closing = False  # the station is going down: nothing begins any more
-        self._inoperative: set[int] = (
-            set()
-        )  # connector ids (0: the charge point) whose availability shall be Inoperative
+        # connector ids (0: the charge point) whose availability shall be Inoperative
+        self._inoperative: set[int] = set()
         self.listener: Any = None
         self.readers = []  # each has `alive`
         self._warnings = []  # what stands, oldest first
@@ -138,9 +135,8 @@ class ChargePoint:
 
     def transaction_ended(self, connector) -> None:
         """A scheduled availability comes into force (OCPP 1.6 §5.2)."""
-        before = self.status
         self._apply_availability(connector)
-        if self.listener and (before != self.status or 0 in self._inoperative):
+        if self.listener:
             self.listener.status_changed(0)
 
     # --- cards
@@ -165,17 +161,16 @@ class ChargePoint:
                 self._log.info("card", "%s: %s", id_tag, await self.present(id_tag, connector_ids))
 
     def match_held(self) -> None:
-        """Give a held card to the first of its connectors that is plugged in; drop it when its time is over."""
-        if not self._held:
-            return
-        grant, connector_ids = self._held
-        waiting = self._waiting(connector_ids)
-        if waiting:
-            self._held = None
-            waiting.grant(grant)
-        elif grant.deadline and self._clock.uptime() >= grant.deadline:
-            self._held = None
-            self._log.info("card", "no cable within ConnectionTimeOut")
+        """Give each held card to the first of its connectors that is plugged in; drop it when its time is over."""
+        for held in list(self._held):
+            grant, connector_ids = held
+            waiting = self._waiting(connector_ids)
+            if waiting:
+                self._held.remove(held)
+                waiting.grant(grant)
+            elif grant.deadline and self._clock.uptime() >= grant.deadline:
+                self._held.remove(held)
+                self._log.info("card", "no cable within ConnectionTimeOut")
 
     async def present(self, id_tag: str, connector_ids: "tuple[int, ...]") -> str:
         """A card was presented to a reader that serves these connectors; says in a word what came of it."""
@@ -203,9 +198,10 @@ class ChargePoint:
 
     def _take_back(self, id_tag: str, served: list) -> bool:
         """The same card a second time, before anything came of the first: never mind."""
-        if self._held and same_id_tag(self._held[0].id_tag, id_tag):
-            self._held = None
-            return True
+        for held in self._held:
+            if same_id_tag(held[0].id_tag, id_tag):
+                self._held.remove(held)
+                return True
         for connector in served:
             if connector.grant_held and same_id_tag(connector.grant_held.id_tag, id_tag):
                 connector.withdraw()
@@ -238,13 +234,21 @@ class ChargePoint:
     def _hold(self, grant: Grant, served: list) -> bool:
         """Keep a grant for a cable still to come; where only one connector can get it, that one is Preparing."""
         free = [connector for connector in served if connector.is_free()]
-        if not free or self._closing:
+        if not free or self._closing or self._are_promised(free):
             return False
         if len(free) == 1:
             free[0].grant(grant)
         else:
-            self._held = (grant, tuple(connector.connector_id for connector in free))
+            self._held.append((grant, tuple([connector.connector_id for connector in free])))
         return True
+
+    def _are_promised(self, free: list) -> bool:
+        """Do the cards that wait already need all of these, and all that they could go to instead?"""
+        places = {connector.connector_id for connector in free}
+        rivals = [connector_ids for _, connector_ids in self._held if places & set(connector_ids)]
+        for connector_ids in rivals:
+            places |= set(connector_ids)
+        return len(rivals) >= len([i for i in places if self.connector(i).is_free()])
 
     # --- the backend's wishes
 
@@ -328,7 +332,7 @@ class ChargePoint:
         No other begins from here on.
         """
         self._closing = True
-        self._held = None
+        self._held.clear()
         for connector in self.connectors:
             connector.withdraw()
             connector.stop(reason)

@@ -193,8 +193,13 @@ def join_surrogates(text: bytes) -> bytes:
                     raise ValueError("half a surrogate pair")
                 stop += 6
                 parts.append(text[done:start])
-                parts.append(chr(0x10000 + ((code & 0x3FF) << 10 | low & 0x3FF)).encode())
+                parts.append(_utf_8(0x10000 + ((code & 0x3FF) << 10 | low & 0x3FF)))
                 done = stop
         start = text.find(b"\\", stop)
     parts.append(text[done:])
     return b"".join(parts)
+
+
+def _utf_8(code):
+    """Four bytes. (`chr` would do, but MicroPython interns what it gives: the heap would keep each character.)"""
+    return bytes((0xF0 | code >> 18, 0x80 | code >> 12 & 0x3F, 0x80 | code >> 6 & 0x3F, 0x80 | code & 0x3F))

@@ -67,7 +67,7 @@ class Link:
         ca: "bytes | None" = None,
         serve: "Callable[[tuple | framer.FrameError], Awaitable[bytes | None]]",
         random: "Callable[[int], bytes]" = os.urandom,
-        trace: "Callable[[str, bytes], None] | None" = None,
+        trace: "Callable[[str, bytes | bytearray], None] | None" = None,
     ) -> None:
         tls, self._host, self._port, _ = websocket.parse_url(url)
         if tls and not ca:
@@ -102,7 +102,7 @@ class Link:
         self._failure: "Exception | None" = None  # an error that is ours: it ends `run()` too
         self._down = asyncio.Event()
         self._down.set()
-        self._heard = 0  # ticks_ms of the last read
+        self._heard = time.ticks_ms()  # when the last bytes came
         self._reads = 0
         self._reads_at_call = 0
         settings.on_change("WebSocketPingInterval", self._ping_interval_changed)
@@ -129,6 +129,8 @@ class Link:
 
     def hold(self) -> None:
         """Ends the connection (close code 1001) and stays offline until `release()`."""
+        if self._held:
+            return
         self._held = True
         self._nudged.set()
         if self.connected:
@@ -138,9 +140,10 @@ class Link:
 
     def release(self) -> None:
         """Connects again at once."""
-        self._held = False
-        self._back_off.reset()
-        self._nudged.set()
+        if self._held:
+            self._held = False
+            self._back_off.reset()
+            self._nudged.set()
 
     async def close(self) -> None:
         """`hold()`, and waits until the connection is gone, at most twice CLOSE_TIMEOUT_MS."""
