@@ -1,8 +1,9 @@
 """MeterValues (OCPP 1.6 §4.7, §9.1): which measurands are told when, in which units, and that Wh are integers."""
 
+import itertools
 import json
 import struct
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from sessions import (
@@ -13,6 +14,7 @@ from sessions import (
     connector_is,
     finish,
     leap,
+    logged,
     moment,
     online,
     quiet,
@@ -69,11 +71,11 @@ async def test_sampled_readings_of_a_transaction(csms, station):
         assert (value["measurand"], value["unit"]) == (ENERGY, "Wh")
         assert "phase" not in value
     moments = [moment(reading["meterValue"][0]["timestamp"]) for reading in readings]
-    steps = [(later - earlier).total_seconds() for earlier, later in zip(moments, moments[1:], strict=False)]
+    steps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(moments)]
     assert all(59 <= step <= 75 for step in steps)
     energies = [int(sampled(reading["meterValue"][0])[ENERGY, None]) for reading in readings]
     # 184 Wh a minute
-    assert all(170 <= later - earlier <= 230 for earlier, later in zip(energies, energies[1:], strict=False))
+    assert all(170 <= later - earlier <= 230 for earlier, later in itertools.pairwise(energies))
     await no_reading(csms, box, 20)
     stop = await finish(csms, box, session)
     assert stop["meterStop"] >= energies[-1]
@@ -124,7 +126,7 @@ async def test_every_measurand_with_its_unit_and_phase(csms, station):
         assert values["Voltage", f"L{phase}-N"] == 230
         assert values["Current.Import", f"L{phase}"] == 10
     assert values["Power.Active.Import", None] == 6900
-    assert 115 <= values[ENERGY, None] <= 140
+    assert 110 <= values[ENERGY, None] <= 140
 
 
 async def test_one_phase_may_be_asked_for(csms, station):
@@ -179,12 +181,12 @@ async def test_aligned_readings_come_with_the_clock(csms, station):
     await csms.expect("MeterValues")  # a slot lay between
     await no_reading(csms, box, 5)
     for _ in range(2):
-        reading = await a_reading(csms, box, 30)
+        reading = await a_reading(csms, box, 40)
         assert contexts(reading) == {"Sample.Clock"}
         assert (reading["connectorId"], reading["transactionId"]) == (1, session.transaction_id)
         at = moment(reading["meterValue"][0]["timestamp"])
         assert at.minute % 15 == 0
-        await no_reading(csms, box, 840)
+        await no_reading(csms, box, 850)
 
 
 async def test_aligned_readings_are_of_every_connector(csms, station):
@@ -217,6 +219,7 @@ async def test_aligned_data_are_off_with_0(csms, station):
     await online(csms, box)
     await no_reading(csms, box, 86400)
     await configure(csms, ClockAlignedDataInterval=3600)
+    await no_reading(csms, box, 0)
     await a_reading(csms, box, 3600)
 
 
@@ -259,7 +262,7 @@ async def test_a_new_list_works_in_a_running_transaction(csms, station):
 def as_the_meter_has_it(wh):
     """What the meter's single-precision kWh register holds of so many Wh, in whole Wh."""
     kwh = struct.unpack(">f", struct.pack(">f", wh / 1000))[0]
-    return int((Decimal(kwh) * 1000).to_integral_value(ROUND_HALF_EVEN))
+    return int((Decimal(kwh) * 1000).to_integral_value(ROUND_HALF_UP))
 
 
 @pytest.mark.parametrize("wh", [12_345_678, 123_456_789, 987_654_321])
@@ -311,16 +314,17 @@ async def test_a_silent_meter_ends_the_session_with_what_was_read_last(csms, sta
     await csms.status(1, "Finishing")
 
 
-async def test_a_disturbed_meter_is_read_again(csms, station):
-    """Answers with a wrong checksum count as none."""
+async def test_a_disturbed_meter_ends_nothing(csms, station):
+    """Answers with a wrong checksum count as none: the reading of that moment is missing, the next ones are not."""
     box = await station(settings=timed(MeterValueSampleInterval="600"))
     await online(csms, box)
     session = await begin(csms, box)
     await box.control("break", part="meter", connector=1, how="corrupt")
-    await box.advance(600)
+    since = len(box.log)
+    await leap(csms, box, 600)
+    await logged(box, "energy meter", since=since)
     await box.control("break", part="meter", connector=1, how="ok")
-    await box.advance(1)
-    reading = (await csms.expect("MeterValues")).payload
-    assert int(sampled(reading["meterValue"][0])[ENERGY, None]) >= 1800
+    reading = await a_reading(csms, box, 600)
+    assert int(sampled(reading["meterValue"][0])[ENERGY, None]) >= 3600
     assert await swipe(box) == "stopped"
-    await stopped(csms, session)
+    assert (await stopped(csms, session))["reason"] == "Local"

@@ -1,5 +1,6 @@
 """date-time of RFC 3339, OCPP's decimal, URI of RFC 3986."""
 
+import gc
 import unittest
 
 from station.ocpp.formats import is_date_time, is_decimal, is_uri
@@ -78,6 +79,15 @@ class DecimalTest(unittest.TestCase):
 
 
 class UriTest(unittest.TestCase):
+    def test_no_character_stays_in_the_heap(self):
+        gc.collect()
+        before = gc.mem_alloc()
+        for middle in range(0x80, 0xC0):
+            for last in range(0x80, 0xC0):
+                is_uri((b"http://\xe5" + bytes((middle, last))).decode())
+        gc.collect()
+        self.assertLess(gc.mem_alloc() - before, 1000)
+
     def test_uris(self):
         for text in (
             "http://a",

@@ -1,5 +1,6 @@
 """The grammar of JSON (RFC 8259) and the two limits."""
 
+import gc
 import json
 import unittest
 
@@ -150,6 +151,14 @@ class SurrogatesTest(unittest.TestCase):
             self.assertEqual(join_surrogates(text), joined)
             self.assertEqual(scan(joined, len(joined)), 0)
             json.loads(joined)
+
+    def test_no_character_stays_in_the_heap(self):
+        gc.collect()
+        before = gc.mem_alloc()
+        for code in range(0xDC00, 0xE000):
+            join_surrogates(b'"\\ud83d\\u%x"' % code)
+        gc.collect()
+        self.assertLess(gc.mem_alloc() - before, 1000)
 
     def test_halves(self):
         for text in (

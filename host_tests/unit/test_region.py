@@ -13,9 +13,7 @@ class TestRegion(unittest.TestCase):
 
     def test_geometry(self):
         region = self.region
-        self.assertEqual(
-            (region.blocks, region.block_size, region.size, region.word), (4, 1024, 4096, 32)
-        )
+        self.assertEqual((region.blocks, region.block_size, region.size, region.word), (4, 1024, 4096, 32))
 
     def test_program_and_read_are_at_the_place_in_the_partition(self):
         self.region.program(1024 + 64, b"x" * 64)

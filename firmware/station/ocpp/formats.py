@@ -79,25 +79,32 @@ def is_decimal(value: "int | float") -> bool:
     return round(value * 10) / 10 == value
 
 
-_HEX = "0123456789abcdefABCDEF"
-_SCHEME = "+-."
-_ELSEWHERE = "-._~:/?#[]@!$&'()*+,;=%"
+_HEX = b"0123456789abcdefABCDEF"
+_IN_SCHEME = b"+-."
+_IN_REST = b"-._~:/?#[]@!$&'()*+,;=%"
 
 
 def is_uri(text: str) -> bool:
     """True if `text` has a scheme, then only what RFC 3986 §2 lets into a URI, with two hex digits after a "%"."""
-    scheme, colon, rest = text.partition(":")
-    if not colon or not rest or not _is_alphanumeric(scheme, _SCHEME) or not scheme[0].isalpha():
+    # Bytes, since MicroPython interns each character that is taken out of a string, and keeps it.
+    scheme, _, rest = text.encode().partition(b":")
+    if not _consists_of(scheme, _IN_SCHEME) or not _consists_of(rest, _IN_REST):
         return False
-    for part in rest.split("%")[1:]:
+    if not _is_letter(scheme[0]) or rest.count(b"#") > 1:
+        return False
+    for part in rest.split(b"%")[1:]:
         if len(part) < 2 or part[0] not in _HEX or part[1] not in _HEX:
             return False
-    return _is_alphanumeric(rest, _ELSEWHERE) and rest.count("#") < 2
+    return True
 
 
-def _is_alphanumeric(text, others):
-    """True if each character of `text` is an ASCII letter, a digit or one of `others`, and there is one."""
+def _is_letter(char):
+    return 0x61 <= char | 0x20 <= 0x7A
+
+
+def _consists_of(text, others):
+    """True if each character is a letter, a digit or one of `others`, and there is one."""
     for char in text:
-        if not ("a" <= char <= "z" or "A" <= char <= "Z" or "0" <= char <= "9" or char in others):
+        if not (_is_letter(char) or 0x30 <= char <= 0x39 or char in others):
             return False
-    return bool(text)
+    return len(text) > 0

@@ -83,7 +83,7 @@ class Violation:
 
     def within(self, name: str) -> "Violation":
         """The same, seen from the object or list around it."""
-        dot = "" if not self.path or self.path[0] == "[" else "."
+        dot = "" if not self.path or self.path.startswith("[") else "."
         self.path = name + dot + self.path
         return self
 

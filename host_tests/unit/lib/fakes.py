@@ -34,8 +34,10 @@ class FakeLog:
 class FakeClock:
     """The surface of `station.clock.Clock`; time moves only by `set` and `advance`.
 
-    `base` is the epoch second at uptime 0, or 0 while the clock is unset.
+    `base` is the epoch second at uptime 0, or 0 while the clock is unset. It is boot 0, and knows no other.
     """
+
+    boot = 0
 
     def __init__(self, epoch: int = 0, uptime: int = 0):
         self._uptime = uptime
@@ -52,12 +54,15 @@ class FakeClock:
     def uptime(self) -> int:
         return self._uptime
 
-    def set(self, epoch: int) -> None:
-        first = not self.base
-        self.base = epoch - self._uptime
-        if first:
-            for callback in self._waiting:
-                callback()
+    def set(self, epoch: int) -> int:
+        """Returns the seconds by which the clock moved, 0 if it was unset."""
+        before, self.base = self.base, epoch - self._uptime
+        if before:
+            return self.base - before
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
+        return 0
 
     def advance(self, seconds: int) -> None:
         self._uptime += seconds
@@ -80,7 +85,7 @@ class FakeClock:
     def seen(self, stamp: int) -> None:
         pass
 
-    def iso(self, epoch: int) -> str:
+    def iso(self, stamp: int) -> str:
         from station.clock import format_iso
 
-        return format_iso(epoch)
+        return format_iso(self.resolve(stamp))

@@ -1,0 +1,102 @@
+"""For the journal's tests: `make` and `content`, and `Model`, what a journal must hold after whatever befell it.
+
+Regions are small (words by the dozen), so that the ring turns often.
+"""
+
+import random
+
+from fakes import FakeLog
+from flashes import CuttableFlash
+from station.storage.journal import MAX_PAYLOAD, Journal
+from station.storage.region import Region
+
+BLOCKS = 5
+BLOCK_SIZE = 1024
+
+
+def make(flash=None, blocks=BLOCKS, block_size=BLOCK_SIZE):
+    """(flash, mounted journal, log)"""
+    flash = flash or CuttableFlash(blocks, block_size)
+    log = FakeLog()
+    journal = Journal(Region(flash, 0, flash.blocks), log)
+    journal.mount()
+    return flash, journal, log
+
+
+def content(journal, start=None):
+    return [(seq, kind, bytes(payload)) for seq, kind, payload in journal.records(start)]
+
+
+def payload_of(number, length):
+    """Bytes of which a shifted or foreign piece is recognised; some end in what erased flash holds."""
+    data = bytes([(number * 7 + i) & 0xFF for i in range(length)])
+    if number % 3 == 0:
+        data = data[: length // 2] + b"\xff" * (length - length // 2)
+    return data
+
+
+def random_from(seed):
+    """A function n -> 0 … n-1 that does not depend on the port."""
+    generator = random
+    generator.seed(seed)
+    return lambda limit: generator.getrandbits(24) % limit
+
+
+class Model:
+    """What a journal must hold, written down as its user did it."""
+
+    def __init__(self):
+        self.written = {}  # number: (kind, payload) of each append that returned
+        self.freed = 0
+        self.synced = 0
+        self.hold = None
+        self.pending = None  # (kind, payload) under way
+
+    def append(self, journal, kind, payload):
+        self.pending = kind, payload
+        seq = journal.append(kind, payload)
+        assert not self.written or seq > max(self.written), seq
+        self.written[seq] = self.pending
+        self.pending = None
+        self.synced = self.freed
+        return seq
+
+    def free(self, journal, up_to):
+        journal.free(up_to)
+        self.freed = max(self.freed, up_to)
+
+    def keep(self, journal, seq):
+        journal.hold = self.hold = seq
+
+    def sync(self, journal):
+        if journal.sync():
+            self.synced = self.freed
+
+    def check(self, journal):
+        """Compare with a journal that was mounted again; then take what came back as the truth."""
+        found = {seq: (kind, payload) for seq, kind, payload in content(journal, journal.oldest)}
+        last = max(self.written) if self.written else 0
+        assert self.synced < journal.first <= self.freed + 1, (self.synced, journal.first, self.freed)
+        assert journal.oldest <= journal.first, (journal.oldest, journal.first)
+        if self.hold is not None:
+            assert journal.oldest <= self.hold, (journal.oldest, self.hold)
+        for seq, record in self.written.items():
+            assert seq < journal.oldest or found.get(seq) == record, "record %d of %d to %d: %r, not %r" % (
+                seq,
+                journal.oldest,
+                last,
+                found.get(seq),
+                record,
+            )
+        for seq, record in found.items():
+            if seq not in self.written:
+                assert seq > last and record == self.pending, "record %d: %r was never appended" % (seq, record)
+                last = seq
+        assert journal.next > last, (journal.next, last)
+        buf = bytearray(MAX_PAYLOAD)
+        for seq, (kind, payload) in found.items():
+            if seq >= journal.first:
+                assert journal.read(seq, buf) == (kind, len(payload)) and buf[: len(payload)] == payload, seq
+        self.written = found
+        self.freed = self.synced = journal.first - 1
+        self.hold = self.pending = None
