@@ -29,11 +29,12 @@ class StationEnded(Exception):
 class StationProcess:
     """One station. `provisioning` is a dict or a file's path, `state` a directory that outlives restarts."""
 
-    def __init__(self, provisioning, state, *, heap="1M", control_port=0, on_event=None, on_log=None):
+    def __init__(self, provisioning, state, *, heap="1M", control_port=0, extension=None, on_event=None, on_log=None):
         self.state_dir = Path(state)
         self.provisioning = provisioning
         self.heap = heap
         self.control_port = control_port  # 0: any free one
+        self.extension = extension  # a file to load, see boards/unix/README.md
         self.on_event = on_event  # called with each event of `watch`, if set before `start`
         self.on_log = on_log  # called with each line of the log
         self.on_advance = None  # called with the seconds by which the clock is going to be moved
@@ -238,6 +239,8 @@ class StationProcess:
             path = self.state_dir / "provision.json"
             path.write_text(json.dumps(self.provisioning, indent=1))
         words = [sys.executable, "-m", "tools.station", str(path), "--tied", "--state", str(self.state_dir)]
+        if self.extension:
+            words += ["--extension", str(self.extension)]
         return [*words, "--control", str(self.control_port), "--heap", self.heap]
 
     async def _read_log(self, stream):

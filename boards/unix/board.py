@@ -18,6 +18,7 @@ INTERLOCK_PERIOD_MS = const(10)
 INTERLOCK_HARD = False  # a task of the event loop: as late as the loop is busy
 WATCHDOG_MS = const(8000)
 MAX_CONNECTORS = const(8)
+EXTENSIONS = ()  # names of modules with `extend(app)`; start.py adds the one of its command line
 
 _BLOCK = const(4096)
 _FILESYSTEM = (0, 256)  # first block, blocks

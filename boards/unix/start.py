@@ -1,8 +1,9 @@
-"""Boots the firmware on the unix board: `micropython start.py PROVISION.json --state DIR [--control PORT]`.
+"""Boots the firmware on the unix board: `micropython start.py PROVISION.json --state DIR [--control PORT] …`.
 
 Exit statuses: 75 the firmware asks to be started again, 2 wrong arguments or provisioning, 1 the firmware failed.
 """
 
+import os
 import sys
 
 _here = __file__.rpartition("/")[0] or "."
@@ -12,7 +13,7 @@ sys.path.insert(1, _here + "/../../firmware")
 import board  # noqa: E402
 from station.provisioning import ProvisioningError  # noqa: E402
 
-USAGE = "usage: start.py PROVISION.json --state DIR [--control PORT]"
+USAGE = "usage: start.py PROVISION.json --state DIR [--control PORT] [--extension FILE.py]"
 WRONG_STATUS = 2
 
 
@@ -20,13 +21,13 @@ class UsageError(Exception):
     pass
 
 
-def arguments(words: "list[str]") -> "tuple[str, str, int | None]":
-    """(provisioning file, state directory, control port or None); raises UsageError."""
+def arguments(words: "list[str]") -> "tuple[str, str, int | None, str | None]":
+    """(provisioning file, state directory, control port or None, extension or None); raises UsageError."""
     files, options = [], {}
     words = list(words)
     while words:
         word = words.pop(0)
-        if word not in ("--state", "--control"):
+        if word not in ("--state", "--control", "--extension"):
             files.append(word)
         elif not words:
             raise UsageError(word + " takes a value")
@@ -39,12 +40,28 @@ def arguments(words: "list[str]") -> "tuple[str, str, int | None]":
         if not port.isdigit() or int(port) > 65535:
             raise UsageError("--control must be a port from 0 to 65535, got %r" % port)
         port = int(port)
-    return files[0], options["--state"], port
+    return files[0], options["--state"], port, options.get("--extension")
+
+
+def extension(path: str) -> str:
+    """The name under which the module in the file `path` can be imported from now on; raises UsageError."""
+    directory, _, name = path.rpartition("/")
+    try:
+        os.stat(path)
+    except OSError:
+        raise UsageError("--extension: there is no file %s" % path)
+    if not name.endswith(".py"):
+        raise UsageError("--extension must be a Python file, got %r" % path)
+    sys.path.append(directory or ".")
+    return name[:-3]
 
 
 def boot(words: "list[str]") -> None:
     try:
-        board.setup(*arguments(words))
+        provision, state, port, file = arguments(words)
+        board.setup(provision, state, port)
+        if file:
+            board.EXTENSIONS = (extension(file),)
     except UsageError as error:
         refuse("%s\n%s" % (error, USAGE))
     except (OSError, ValueError) as error:
@@ -52,7 +69,7 @@ def boot(words: "list[str]") -> None:
     try:
         import main  # noqa: F401 - builds the station and runs it
     except ProvisioningError as error:
-        refuse("%s: %s" % (words[0], error))
+        refuse("%s: %s" % (provision, error))
 
 
 def refuse(text: str) -> None:

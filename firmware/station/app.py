@@ -54,7 +54,11 @@ _BOOTS = filesystem.ROOT + "/boots.json"
 
 
 class App:
-    """The station on a board. Raises ProvisioningError if the board's provisioning is wrong."""
+    """The station on a board. Raises ProvisioningError if the board's provisioning is wrong.
+
+    A board may name vendor extensions, modules whose `extend(app)` is called once all is built. They may use
+    `data_transfer` (handlers for the backend's DataTransfer), `backend` (to send one) and `supervisor` (for a task).
+    """
 
     def __init__(self, board) -> None:
         self._board = board
@@ -67,7 +71,7 @@ class App:
         self._settings = settings = Settings(_SETTINGS, log, given.settings, given.connectors, given.phases)
         log.set_level(settings["LogLevel"])
         settings.on_change("LogLevel", log.set_level)
-        self._supervisor = Supervisor(log)
+        self.supervisor = Supervisor(log)
         self._build_charging(board, given)
         self._build_ocpp(board, given)
         self._replay()
@@ -123,8 +127,8 @@ class App:
         self._outbox = Outbox(self._journal, link, point, self._authorization, settings, clock, log, given.phases)
         self._ledger.on_append = self._outbox.appended
         self._ledger.on_renewed = self._outbox.renewed
-        self._backend = Backend(link, self._registration, reporter, self._outbox, log)
-        self._shutdown = Shutdown(point, self._backend, self._outbox, self._cache, link, system.reset, log)
+        self.backend = Backend(link, self._registration, reporter, self._outbox, log)
+        self._shutdown = Shutdown(point, self.backend, self._outbox, self._cache, link, system.reset, log)
         self.data_transfer = DataTransfer()
         core = Core(point, settings, self._cache, self._shutdown.request, self._registration, log)
         self._dispatcher.admit = self._registration.admits
@@ -148,7 +152,7 @@ class App:
 
     async def run(self) -> None:
         """Start every task, then feed the watchdog for ever while all are well."""
-        board, start = self._board, self._supervisor.start
+        board, start = self._board, self.supervisor.start
         timers = [
             timer.every(board.INTERLOCK_PERIOD_MS, interlock.step, board.INTERLOCK_HARD)
             for interlock in self._interlocks
@@ -163,10 +167,10 @@ class App:
             self._charge_point.readers.append(reader)
             start("reader %d" % row["uart"], _card_task(self._charge_point, reader, tuple(row["connectors"])))
         start("link", self._link.run)
-        start("introduce", self._backend.introduce)
-        start("heartbeats", self._backend.heartbeats)
-        start("report", self._backend.report)
-        start("deliver", self._backend.deliver)
+        start("introduce", self.backend.introduce)
+        start("heartbeats", self.backend.heartbeats)
+        start("report", self.backend.report)
+        start("deliver", self.backend.deliver)
         start("cache", self._cache.run)
         start("shutdown", self._shutdown.run)
         await self._feed(timers)
@@ -177,16 +181,16 @@ class App:
         passes = [-1] * len(timers)
         while True:
             now = [interlock.passes for interlock in self._interlocks]
-            if self._supervisor.healthy() and all([new != old for new, old in zip(now, passes)]):
+            if self.supervisor.healthy() and all([new != old for new, old in zip(now, passes)]):
                 watchdog.feed()
             passes = now
             await asyncio.sleep_ms(_FEED_MS)
 
     def _ask(self, id_tag: str):
-        return self._backend.authorize(id_tag)
+        return self.backend.authorize(id_tag)
 
     def _is_online(self) -> bool:
-        return self._backend.is_online
+        return self.backend.is_online
 
     # --- for whoever looks on
 
@@ -212,9 +216,9 @@ class App:
             "heap_bytes": gc.mem_alloc(),
             "connected": self._link.connected,
             "registration": self._registration.state,
-            "online": self._backend.is_online,
+            "online": self.backend.is_online,
             "clock": self._clock.iso(self._clock.now()) if self._clock.is_set else None,
-            "restarts": self._supervisor.restarts,
+            "restarts": self.supervisor.restarts,
             "journal_depth": self._outbox.depth,
             "connectors": [self._describe(connector) for connector in self._charge_point.connectors],
         }

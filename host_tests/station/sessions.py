@@ -128,6 +128,15 @@ async def leap(csms, box, seconds):
     await box.advance(seconds)
 
 
+async def pass_until(box, wanted, step=0.5, within=WITHIN_S):
+    """Lets time pass in steps of so many seconds until `wanted(snapshot)` is true."""
+    deadline = asyncio.get_running_loop().time() + within
+    while not wanted(state := await box.state()):
+        assert asyncio.get_running_loop().time() < deadline, f"not so within {within:g} s: {state}"
+        await box.advance(step)
+    return state
+
+
 # --- cards and cars
 
 
@@ -207,12 +216,16 @@ def actions(transcript, *wanted, since=0):
 
 
 def wrong_steps(transcript):
-    """What of the reported statuses the standard's table (OCPP 1.6 §4.9) does not allow, as sentences."""
+    """What of the reported statuses the standard's table (OCPP 1.6 §4.9) does not allow, as sentences.
+
+    A status that the backend answered with a CALLERROR counts as never told.
+    """
     found, known = [], {}
+    refused = {frame.unique_id for frame in transcript.frames if frame.kind == ERROR and frame.sender != STATION}
     for frame in transcript.calls():
         if frame.action == "BootNotification":
             known.clear()
-        elif frame.action == "StatusNotification":
+        elif frame.action == "StatusNotification" and frame.unique_id not in refused:
             connector, status = frame.payload["connectorId"], frame.payload["status"]
             before = known.get(connector, status)
             if before != status and str(STATUSES.index(status) + 1) not in _STEPS[before]:

@@ -17,6 +17,7 @@ from sessions import (
     logged,
     moment,
     online,
+    pass_until,
     quiet,
     sampled,
     stopped,
@@ -297,20 +298,14 @@ async def test_a_silent_meter_ends_the_session_with_what_was_read_last(csms, sta
     session = await begin(csms, box)
     last = int(sampled((await a_reading(csms, box, 600))["meterValue"][0])[ENERGY, None])
     await box.control("break", part="meter", connector=1, how="silent")
-    for _ in range(200):
-        await box.advance(0.4)
-        if (await box.state())["connectors"][0]["status"] == "Faulted":
-            break
+    await pass_until(box, lambda state: state["connectors"][0]["status"] == "Faulted")
     await csms.status(1, "Faulted", errorCode="PowerMeterFailure")
     stop = await stopped(csms, session)
     assert stop["reason"] == "Other"
     assert stop["meterStop"] == last
     await connector_is(box, contactor=False)
     await box.control("break", part="meter", connector=1, how="ok")
-    for _ in range(50):
-        await box.advance(1)
-        if (await box.state())["connectors"][0]["status"] != "Faulted":
-            break
+    await pass_until(box, lambda state: state["connectors"][0]["status"] == "Finishing")
     await csms.status(1, "Finishing")
 
 

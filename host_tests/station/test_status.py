@@ -13,6 +13,7 @@ from sessions import (
     moment,
     offline,
     online,
+    pass_until,
     quiet,
     started,
     stopped,
@@ -160,10 +161,9 @@ async def test_a_dead_card_reader_is_told_with_connector_0(csms, station):
     box = await station(settings=CALM)
     await online(csms, box)
     await box.fault("ReaderFailure")
-    for _ in range(10):
-        await leap(csms, box, 30)
-        if csms.transcript.calls("StatusNotification", connectorId=0, errorCode="ReaderFailure"):
-            break
+    await pass_until(
+        box, lambda _: csms.transcript.calls("StatusNotification", connectorId=0, errorCode="ReaderFailure"), 10
+    )
     await csms.expect("StatusNotification", connectorId=0, errorCode="ReaderFailure", status="Available")
 
 

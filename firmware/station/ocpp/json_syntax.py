@@ -174,7 +174,7 @@ def scan(text, length: int) -> int:
     return flags if state == _NOTHING else -1 - length
 
 
-def join_surrogates(text: bytes) -> bytes:
+def join_surrogates(text: "bytes | bytearray") -> bytes:
     """A JSON text without escaped surrogate pairs. Raises ValueError if half a pair stands alone."""
     text = bytes(text)
     parts = []

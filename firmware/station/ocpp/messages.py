@@ -6,7 +6,7 @@ so that a dispatcher can tell NotSupported (known, switched off) from NotImpleme
 
 A shape accepts what the OCA's JSON schema of the message accepts, less what only the text of the standard rules out:
 
-* `dateTime` is a date-time of RFC 3339 (OCPP 1.6 §3.14);
+* `dateTime` is a date-time of RFC 3339 (OCPP 1.6 §3, "Time notations");
 * `connectorId` >= 0, or > 0 where it cannot mean the whole station (the tables of OCPP 1.6 §6);
 * `stackLevel` >= 0 (OCPP 1.6 §7, the table of ChargingProfile);
 * `chargingSchedulePeriod` and `sampledValue` have at least one item (cardinality 1..* in the tables of OCPP 1.6 §7),

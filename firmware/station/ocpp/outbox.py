@@ -18,6 +18,7 @@ from micropython import const
 from station.charging import records
 from station.ocpp import id_tags, meter_values
 from station.ocpp.calls import LinkError, NotConnected
+from station.storage.journal import JournalFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class Outbox:
             self._woken.clear()
             found = self._next()
             if found is None:
+                self.depth = 0  # though a record should have been lost
                 await self._woken.wait()
             else:
                 await self._deliver(*found)
@@ -185,7 +187,10 @@ class Outbox:
             self._authorization.learn(start[5], info)
         self._open[seq] = row
         self._hold()
-        self._journal.append(records.STARTED, records.pack_started(seq, row.transaction_id, accepted))
+        try:
+            self._journal.append(records.STARTED, records.pack_started(seq, row.transaction_id, accepted))
+        except (JournalFull, OSError) as error:
+            self._log.error("outbox", "the number of transaction %d does not outlive a restart: %s", seq, error)
         self._charge_point.judged(seq, row.transaction_id, accepted, parent_id_tag)
 
     def _stopped(self, payload: bytes, answer: "dict | None") -> None:

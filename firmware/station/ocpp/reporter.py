@@ -144,9 +144,10 @@ class Reporter:
         return True
 
     async def _tell(self, connector_id: int) -> None:
+        """Tell what is news now. What changes meanwhile is not told here: it has not lasted yet."""
         told = self._told[connector_id]
-        while told.news != told.known:
-            news, stamp = told.news, told.stamp
+        news, stamp = told.news, told.stamp
+        while news != told.known:
             known = told.known[0] if told.known else None
             step = status.path(known, news[0])[0]
             row = news if step == news[0] else (step, "NoError", "", "")

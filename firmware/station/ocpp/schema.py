@@ -92,7 +92,8 @@ def check(shape: "Shape", payload, strict: bool = True) -> "Violation | None":
     """None if `payload` keeps to `shape`, which is that of an object; else its first Violation.
 
     `strict=False` is for answers to our own requests, which are judged by what we need of them: unknown properties are
-    ignored, and an optional property that is null counts as absent.
+    ignored, an optional property that is null counts as absent, a date-time may lack its offset (`clock` takes it for
+    UTC then).
     """
     if type(payload) is not dict:
         return Violation(FORMATION, _shown(payload) + " is not an object")
@@ -134,7 +135,7 @@ def _check(shape, value, strict, typeof=type, size=len, types=_TYPES):
         if value not in limit:
             return _unfit(value, "is none of " + ", ".join(limit))
     elif kind == "dateTime":
-        if not is_date_time(value, size(value)):
+        if not is_date_time(value, size(value)) and (strict or not is_date_time(value + "Z", size(value) + 1)):
             return _unfit(value, "is no date-time of RFC 3339")
     elif kind == "array":
         if size(value) < limit:

@@ -45,9 +45,13 @@ class Core:
         }
 
     def change_availability(self, payload: dict) -> dict:
-        """OCPP 1.6 §5.2"""
+        """OCPP 1.6 §5.2; what cannot be persisted is rejected."""
         operative = payload["type"] == "Operative"
-        return {"status": self._charge_point.change_availability(payload["connectorId"], operative)}
+        try:
+            return {"status": self._charge_point.change_availability(payload["connectorId"], operative)}
+        except OSError as error:
+            self._log.error("core", "the availability cannot be stored: %s", error)
+            return {"status": "Rejected"}
 
     def change_configuration(self, payload: dict) -> dict:
         """OCPP 1.6 §5.3"""
