@@ -107,6 +107,7 @@ class Control:
         if answer["ok"] and cmd == "watch":
             client.watching = True
             self._watch.watched = True
+            self._watch.look()  # what changes from here on is told
             if not self._subscribed:
                 self._subscribed = True
                 self._app.watch(self.emit)

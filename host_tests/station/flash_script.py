@@ -1,8 +1,8 @@
 """Run by MicroPython on the flash of a station that is switched off: looks at its files and damages them.
 
-    micropython flash_script.py BOARD_FOLDER FIRMWARE_FOLDER PROVISION STATE JSON
+    micropython flash_script.py BOARD_FOLDER FIRMWARE_FOLDER PROVISION STATE < STEPS
 
-JSON is a list of steps: ["write", name, text], ["store", name, text] (with a good checksum), ["flip", name, byte, bit]
+STEPS is a JSON list: ["write", name, text], ["store", name, text] (with a good checksum), ["flip", name, byte, bit]
 (a bit turns over), ["fill"] (until no file can grow), ["list"]. Prints what the last step found, as JSON.
 """
 
@@ -37,16 +37,19 @@ def flip(name, byte, bit):
 
 
 def fill():
-    count = 0
-    for size in (4096, 256, 16):
+    """A large file takes nearly all blocks, small ones the rest, of blocks and of the directory."""
+    with open(ROOT + "filler", "wb") as file:
+        for _ in range(os.statvfs("/flash")[3] - 6):  # free blocks
+            file.write(b"x" * 4096)
+    for size in (4096, 60):
+        count = 0
         try:
             while True:
-                with open(ROOT + "filler%d" % count, "wb") as file:
+                with open(ROOT + "filler%d-%d" % (size, count), "wb") as file:
                     file.write(b"x" * size)
                 count += 1
         except OSError:
-            count += 1  # the name is taken, the content may be there in part
-    return count
+            pass  # full
 
 
 def list_all():
@@ -62,7 +65,7 @@ STEPS = {"write": write, "store": store, "flip": flip, "fill": fill, "list": lis
 board.setup(sys.argv[3], sys.argv[4])
 vfs.mount(vfs.VfsLfs2(board.filesystem()), "/flash")
 result = None
-for step in json.loads(sys.argv[5]):
+for step in json.load(sys.stdin):
     result = STEPS[step[0]](*step[1:])
 vfs.umount("/flash")
 print(json.dumps(result))

@@ -81,9 +81,15 @@ async def logged(box, pattern, within=WITHIN_S, since=0):
         await asyncio.sleep(LOOK_S)
 
 
-async def online(csms, box):
-    """Waits until the station is accepted and has told its statuses; what it has said so far is forgotten."""
+async def online(csms, box, heartbeats=False):
+    """Waits until the station is accepted and has told its statuses; what it has said so far is forgotten.
+
+    Without `heartbeats` none comes before a day has passed: one that is on its way while both clocks are moved would
+    set the station's clock wrong.
+    """
     await until(box, lambda state: state["online"])
+    if not heartbeats:
+        await configure(csms, HeartbeatInterval=86400)
     await quiet(csms, box)
     csms.transcript.forget()
 

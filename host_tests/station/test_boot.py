@@ -98,21 +98,21 @@ async def test_nothing_is_sent_before_the_boot_is_answered(csms, station):
 async def test_the_interval_becomes_the_heartbeat_interval(csms, station):
     csms.interval = 77
     box = await station()
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     assert await configuration(csms, "HeartbeatInterval") == "77"
 
 
 async def test_an_interval_of_zero_leaves_the_heartbeat_interval_as_it_is(csms, station):
     csms.interval = 0
     box = await station(settings={"HeartbeatInterval": "55"})
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     assert await configuration(csms, "HeartbeatInterval") == "55"
 
 
 async def test_an_interval_beyond_all_reason_is_a_day(csms, station):
     csms.interval = 2_000_000_000
     box = await station(settings={"HeartbeatInterval": "55"})
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     assert await configuration(csms, "HeartbeatInterval") == "86400"
 
 
@@ -308,7 +308,7 @@ async def test_what_the_answer_has_too_much_does_not_matter(csms, station):
     answer = {"status": "Accepted", "interval": 90, "currentTime": csms.now(), "vendorSpecific": {"a": [1]}}
     csms.answer("BootNotification", Unchecked(answer))
     box = await station()
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     assert await configuration(csms, "HeartbeatInterval") == "90"
 
 
@@ -318,7 +318,7 @@ async def test_what_the_answer_has_too_much_does_not_matter(csms, station):
 async def test_the_clock_is_set_and_kept_by_heartbeats(csms, station):
     csms.shift_clock(-86400 * 365)
     box = await station(settings=CALM)
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     assert seconds_apart((await box.state())["clock"], csms.now()) <= 2
     csms.shift_clock(3600)
     await leap_alone(csms, box, 300)
@@ -336,7 +336,7 @@ async def leap_alone(csms, box, seconds):
 async def test_heartbeats_come_in_their_interval(csms, station):
     csms.interval = 300
     box = await station(settings=CALM)
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     await leap(csms, box, 290)
     await round_trip(csms, box)
     assert csms.transcript.calls("Heartbeat") == []
@@ -352,7 +352,7 @@ async def test_a_refused_heartbeat_changes_nothing(csms, station):
     csms.answer("Heartbeat", InternalError("no"), Unchecked({"currentTime": "never"}), None)
     box = await station(settings={**CALM, "HeartbeatInterval": "60"})
     csms.interval = 0
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     for _ in range(3):
         await leap(csms, box, 61)
         await csms.expect("Heartbeat")

@@ -149,7 +149,7 @@ async def test_a_backend_that_answers_nonsense_costs_no_transaction(csms, statio
     """Cards are judged as if offline, the transaction's messages are kept until there is a real answer."""
     box = await station(settings={**CALM, **RETRIES, "AllowOfflineTxForUnknownId": "true", "HeartbeatInterval": "1"})
     csms.interval = 0
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     replies = [Unchecked(payload) for payload in NONSENSE]
     for action in ("Authorize", "StartTransaction", "StopTransaction", "Heartbeat"):
         csms.answer(action, *replies)

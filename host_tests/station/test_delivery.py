@@ -1,7 +1,7 @@
 """What happened in a transaction is told to the backend, whole and in order, whatever comes between (OCPP 1.6 §3.7)."""
 
 import asyncio
-import sys
+import random
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,6 @@ from sessions import (
     offline,
     online,
     pass_until,
-    quiet,
     sampled,
     started,
     stopped,
@@ -302,6 +301,50 @@ async def test_a_reset_delivers_what_it_can_and_the_rest_after_it(csms, station)
     assert stop.payload == calls[-1].payload
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_killed_at_any_moment_nothing_is_lost_or_told_as_two(csms, station, seed):
+    """Whatever a cut interrupts: each transaction begins once and ends once, and its energy does not shrink."""
+    moments = random.Random(seed)
+    known = {}
+
+    def once(frame):
+        """A backend that knows a message again by its id."""
+        if frame.unique_id not in known:
+            known[frame.unique_id] = {"transactionId": len(known) + 1, "idTagInfo": {"status": "Accepted"}}
+        return known[frame.unique_id]
+
+    csms.answer("StartTransaction", once)
+    box = await station(settings={**STRANGERS, "MeterValueSampleInterval": "1"})
+    for _ in range(4):
+        await box.plug()
+        await box.swipe(CARD)
+        await asyncio.sleep(moments.uniform(0, 0.7))  # no wait for anything: the moment of the cut
+        if moments.random() < 0.5:
+            await box.advance(600)
+            await box.swipe(CARD)
+            await asyncio.sleep(moments.uniform(0, 0.2))
+        await box.kill()
+        await box.start()
+        await box.unplug()
+    await until(box, lambda state: state["online"])
+    await connector_is(box, status="Available")
+    await told(csms, box)
+    starts = {frame.unique_id: frame.payload for frame in csms.transcript.calls("StartTransaction")}
+    stops = {frame.unique_id: frame.payload for frame in csms.transcript.calls("StopTransaction")}
+    assert sorted(stop["transactionId"] for stop in stops.values()) == list(range(1, len(starts) + 1))
+    registers = []
+    for unique_id, start in starts.items():
+        number = known[unique_id]["transactionId"]
+        (stop,) = (stop for stop in stops.values() if stop["transactionId"] == number)
+        assert stop["reason"] in ("PowerLoss", "Local")
+        registers += [start["meterStart"], stop["meterStop"]]
+    assert registers == sorted(registers)
+    told_twice = {}
+    for frame in csms.transcript.calls():
+        if frame.action in TRANSACTION:
+            assert told_twice.setdefault(frame.unique_id, frame.text) == frame.text
+
+
 # --- a backend that fails
 
 
@@ -373,6 +416,25 @@ async def test_a_reading_that_the_backend_refuses_is_given_up(csms, station):
     assert len(csms.transcript.calls("MeterValues")) == 1
 
 
+async def test_a_message_without_an_answer_is_sent_again(csms, station):
+    """A backend that is there, for it speaks, and still does not answer this one."""
+    csms.answer("StartTransaction", SILENCE, None)
+    settings = {**CALM, "MessageTimeout": "50", "TransactionMessageRetryInterval": "10"}
+    box = await station(settings=settings)
+    await online(csms, box)
+    await box.plug()
+    assert await swipe(box) == "granted"
+    first = await csms.expect("StartTransaction")
+    await configuration(csms, "JournalDepth")
+    await box.advance(51)
+    await logged(box, "no answer within 50 s; again in 10 s")
+    await box.advance(11)
+    session = await started(csms)
+    assert session.start.payload == first.payload
+    assert session.start.connection == first.connection
+    await csms.status(1, "Charging")
+
+
 async def test_an_answer_that_is_of_no_use_counts_as_none(csms, station):
     """A StartTransaction.conf without a transaction id is asked for again."""
     csms.answer("StartTransaction", Unchecked({"idTagInfo": {"status": "Accepted"}}), None)
@@ -424,115 +486,3 @@ async def test_meanwhile_the_backends_requests_are_served(csms, station):
     await csms.status(1, "Charging")
     await box.unplug()
     await csms.status(1, "Available")
-
-
-# --- the store is full
-
-
-async def fill(box, room):
-    """Leaves so many bytes of the journal of a station that is switched off."""
-    words = [str(ROOT / "boards" / "unix"), str(ROOT / "firmware"), str(box.state_dir / "provision.json")]
-    process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).parent / "micropython"),
-        *("-X", "heapsize=4M", str(Path(__file__).parent / "fill_journal.py"), *words, str(box.state_dir), str(room)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 0, output.decode()
-
-
-async def full_station(csms, station, room):
-    """A station without a backend, whose journal has so much room left."""
-    csms.refuse(503)
-    box = await station(settings={**STRANGERS, "MeterValueSampleInterval": "60", "MessageTimeout": "10"})
-    await box.kill()
-    await fill(box, room)
-    await box.start()
-    return box
-
-
-async def test_a_full_store_gives_up_readings_not_starts_and_stops(csms, station):
-    box = await full_station(csms, station, 40_000)
-    before = (await box.state())["journal_depth"]
-    await box.plug()
-    assert await swipe(box) == "granted"
-    await connector_is(box, contactor=True)
-    await depth(box, before + 1)
-    await box.advance(60)
-    await logged(box, "ERROR ledger: the journal is full")
-    assert await swipe(box) == "stopped"
-    await depth(box, before + 2)
-    await box.unplug()
-    csms.refuse(None)
-    await pass_until(box, lambda state: state["online"], 1)
-    row = await csms.expect("StatusNotification", connectorId=0, vendorErrorCode="JournalFull")
-    assert (row.payload["status"], row.payload["errorCode"]) == ("Available", "OtherError")
-    assert "full" in row.payload["info"]
-    assert int(await configuration(csms, "JournalDropped")) >= 1
-    # all that waited is told, and there is room again
-    await told(csms, box, 30)
-    await csms.expect("StatusNotification", connectorId=0, errorCode="NoError")
-    assert actions(csms.transcript, *TRANSACTION) == [
-        "StartTransaction",
-        "StopTransaction",
-        "StartTransaction",
-        "StopTransaction",
-    ]
-    stops = csms.transcript.calls("StopTransaction")
-    assert [stop.payload["reason"] for stop in stops] == ["PowerLoss", "Local"]
-    csms.transcript.forget()
-    session = await begin(csms, box, token="AFTERWARDS")
-    await leap(csms, box, 60)
-    await csms.expect("MeterValues", transactionId=session.transaction_id)
-
-
-async def begins(box, token):
-    """Plugs, swipes, and ends it again, offline; False if no transaction could begin."""
-    await box.plug()
-    await connector_is(box, status="Preparing")
-    since = len(box.log)
-    assert await swipe(box, token) == "granted"
-
-    def settled(state):
-        return state["connectors"][0]["contactor"] or any("no transaction" in line for line in list(box.log)[since:])
-
-    if not (await until(box, settled))["connectors"][0]["contactor"]:
-        return False
-    assert await swipe(box, token) == "stopped"
-    await connector_is(box, transaction=None)
-    await box.unplug()
-    return True
-
-
-async def test_a_store_without_room_for_a_stop_begins_nothing(csms, station):
-    """A transaction is begun only if its end can be stored too."""
-    box = await full_station(csms, station, 700)
-    before = (await box.state())["journal_depth"]
-    number = 0
-    while await begins(box, f"CARD-{number}"):
-        number += 1
-        await connector_is(box, status="Available")
-    assert number < 4
-    await logged(box, "no transaction can begin: no room")
-    row = await connector_is(box, contactor=False, locked=False)
-    assert row["transaction"] is None
-    assert (await box.state())["journal_depth"] == before + 2 * number
-    # a backend's wish is refused for the same reason
-    csms.refuse(None)
-    csms.answer("StartTransaction", SILENCE)
-    await pass_until(box, lambda state: state["online"], 1)
-    answer = await csms.call("RemoteStartTransaction", idTag="REMOTE", connectorId=1)
-    assert answer["status"] == "Rejected"
-    await csms.expect("StatusNotification", connectorId=0, vendorErrorCode="JournalFull")
-
-
-async def test_no_room_ends_when_the_backend_has_answered(csms, station):
-    box = await full_station(csms, station, 700)
-    csms.refuse(None)
-    await pass_until(box, lambda state: state["online"], 1)
-    await told(csms, box, 30)
-    await quiet(csms, box)
-    csms.transcript.forget()
-    session = await begin(csms, box)
-    await finish(csms, box, session)

@@ -4,7 +4,6 @@ import pytest
 from ocpp.exceptions import InternalError
 from sessions import CALM, actions, begin, connector_is, logged, online, stopped, swipe, told, until
 
-from tools.frames import STATION
 from tools.peer import SILENCE
 from tools.process import RESET_STATUS
 
@@ -20,6 +19,11 @@ async def booted(csms, box, starts=2):
     await box.restarted(starts)
     assert box.exit_status == RESET_STATUS
     await until(box, lambda state: state["online"])
+
+
+def messages(csms, action):
+    """The ids of the messages of this action; one whose answer the reset cut off comes again under its id."""
+    return {call.unique_id for call in csms.transcript.calls(action)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -48,7 +52,7 @@ async def test_transactions_end_and_are_told(csms, station, kind):
         assert "idTag" not in stop
     await booted(csms, box)
     await told(csms, box)
-    assert len(csms.transcript.calls("StopTransaction")) == 2
+    assert len(messages(csms, "StopTransaction")) == 2
     # the cars are still there; nothing goes on by itself
     for connector in (1, 2):
         row = await connector_is(box, connector, contactor=False, status="Preparing")
@@ -160,9 +164,7 @@ async def test_again_and_again(csms, station):
         await told(csms, box)
         await box.unplug()
         await connector_is(box, status="Available")
-    assert len(csms.transcript.calls("StartTransaction")) == len(csms.transcript.calls("StopTransaction")) == 3
-    ids = [frame.unique_id for frame in csms.transcript.calls() if frame.sender == STATION]
-    assert len(set(ids)) == len(ids)
+    assert len(messages(csms, "StartTransaction")) == len(messages(csms, "StopTransaction")) == 3
 
 
 async def test_another_kind_is_refused(csms, station):

@@ -163,6 +163,8 @@ async def test_each_way_to_end_has_its_reason(csms, station, end, reason):
     session = await begin(csms, box)
     await leap(csms, box, 600)
     await end(csms, box, session)
+    if reason.endswith("Reset"):
+        await box.restarted(2)
     stop = await stopped(csms, session)
     assert stop["reason"] == reason
     assert stop.get("idTag") == (CARD if reason == "Local" else None)

@@ -187,7 +187,7 @@ async def test_a_burst_while_our_own_call_waits(csms, station):
 
     csms.answer("Heartbeat", late)
     box = await station(settings=CALM)
-    await online(csms, box)
+    await online(csms, box, heartbeats=True)
     await box.advance(301)
     await csms.expect("Heartbeat")
     for number in range(20):

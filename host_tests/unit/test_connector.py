@@ -506,9 +506,7 @@ class UnpluggedTest(_Case, unittest.TestCase):
     """EVDisconnected, with each combination of the two keys (OCPP 1.6 §9.1)."""
 
     def pull(self, stop, unlock, lock=True):
-        self.use(
-            lock=lock, StopTransactionOnEVSideDisconnect=stop, UnlockConnectorOnEVSideDisconnect=unlock
-        )
+        self.use(lock=lock, StopTransactionOnEVSideDisconnect=stop, UnlockConnectorOnEVSideDisconnect=unlock)
         self.charge(250)
         self.outlet.pilot.state = A
         self.outlet.passes(4)

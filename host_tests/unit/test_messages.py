@@ -25,6 +25,7 @@ CORE_STATION = [
     "StatusNotification",
     "StopTransaction",
 ]
+LOCAL_AUTH_LIST = ["GetLocalListVersion", "SendLocalList"]
 # what a shape may be, and how many elements its tuple has
 KINDS = {
     "object": 3,
@@ -49,9 +50,19 @@ class ActionsTest(unittest.TestCase):
             self.assertIsNotNone(messages.request(action), action)
             self.assertIsNotNone(messages.response(action), action)
 
+    def test_local_auth_list(self):
+        for action in LOCAL_AUTH_LIST:
+            self.assertTrue(messages.is_known(action), action)
+            self.assertEqual(messages.profile(action), "LocalAuthListManagement", action)
+            self.assertTrue(messages.from_backend(action), action)
+            self.assertIsNotNone(messages.request(action), action)
+            self.assertIsNotNone(messages.response(action), action)
+        self.assertEqual(messages.long_list("SendLocalList"), "localAuthorizationList")
+        self.assertIsNone(messages.long_list("GetLocalListVersion"))
+        self.assertIsNone(messages.long_list("Send"))
+
     def test_known_but_not_built(self):
         for action, profile, from_backend in (
-            ("SendLocalList", "LocalAuthListManagement", True),
             ("ReserveNow", "Reservation", True),
             ("SetChargingProfile", "SmartCharging", True),
             ("TriggerMessage", "RemoteTrigger", True),
@@ -77,7 +88,7 @@ class ActionsTest(unittest.TestCase):
 
 class ShapesTest(unittest.TestCase):
     def test_shapes_are_well_made(self):
-        for action in CORE_BACKEND + CORE_STATION:
+        for action in CORE_BACKEND + CORE_STATION + LOCAL_AUTH_LIST:
             for shape in (messages.request(action), messages.response(action)):
                 self.assertEqual(shape[0], "object")
                 self.well_made(shape)

@@ -4,8 +4,8 @@ import unittest
 
 from station import measurands
 from station.charging import metering
-from station.ocpp import meter_values, schema
 from station.ocpp import messages as shapes
+from station.ocpp import meter_values, schema
 
 MEASUREMENT = (16777217, 11040, 16000, 5, 15800, 2301, 2302, 2303, 4998, 165)
 

@@ -148,9 +148,7 @@ class MessagesTest(_Case, unittest.TestCase):
         self.session()
         self.assertEqual(self.outbox.depth, 4)
         self.assertIsNone(self.deliver())
-        self.assertEqual(
-            self.link.actions(), ["StartTransaction", "MeterValues", "MeterValues", "StopTransaction"]
-        )
+        self.assertEqual(self.link.actions(), ["StartTransaction", "MeterValues", "MeterValues", "StopTransaction"])
         self.assertEqual(self.outbox.depth, 0)
         start, one, two, stop = [row[1] for row in self.link.sent]
         self.assertEqual(
@@ -450,9 +448,7 @@ class RestartTest(_Case, unittest.TestCase):
         self.restart()
         self.assertEqual(self.outbox.depth, 8)
         self.deliver()
-        self.assertEqual(
-            self.link.actions(), ["StartTransaction", "MeterValues", "MeterValues", "StopTransaction"] * 2
-        )
+        self.assertEqual(self.link.actions(), ["StartTransaction", "MeterValues", "MeterValues", "StopTransaction"] * 2)
 
     def test_ids_are_the_same_after_it(self):
         self.session()
@@ -484,9 +480,7 @@ class RestartTest(_Case, unittest.TestCase):
                 self.assertGreaterEqual(stop["transactionId"], 100, when)
                 self.assertEqual(stop["meterStop"], 5000, when)
                 self.assertEqual(len(stop["transactionData"]), 2, when)
-            readings = {
-                row[1]["meterValue"][0]["timestamp"] for row in told if row[0] == "MeterValues"
-            }
+            readings = {row[1]["meterValue"][0]["timestamp"] for row in told if row[0] == "MeterValues"}
             self.assertEqual(len(readings), 2, when)
             self.assertEqual(self.outbox.depth, 0)
 
@@ -527,7 +521,7 @@ class RestartTest(_Case, unittest.TestCase):
                 try:
                     self.session(readings=1, stop=False)
                     self.deliver()
-                    transaction = list(self.ledger._running.values())[0]
+                    transaction = next(iter(self.ledger._running.values()))
                     self.ledger.stop(transaction, 5000, "Local", None)
                     done = True
                     self.deliver()

@@ -39,9 +39,7 @@ class ShutdownTest(unittest.TestCase):
         self.part = Part()
         self.link = FakeLink()
         self.restarts = []
-        self.shutdown = Shutdown(
-            self.point, self.part, self.part, self.part, self.link, self.restart, FakeLog()
-        )
+        self.shutdown = Shutdown(self.point, self.part, self.part, self.part, self.link, self.restart, FakeLog())
 
     def restart(self):
         self.restarts.append((self.link.closed, self.part.flushed))

@@ -53,9 +53,7 @@ class LedgerTest(unittest.TestCase):
         self.assertEqual(
             records.unpack_reading(reading), (transaction.number, NOON + 60, metering.PERIODIC, ENERGY, 0, (1200,))
         )
-        self.assertEqual(
-            records.unpack_stop(stop), (transaction.number, NOON + 120, 1500, "Local", 1, "CARD1")
-        )
+        self.assertEqual(records.unpack_stop(stop), (transaction.number, NOON + 120, 1500, "Local", 1, "CARD1"))
 
     def test_its_number_is_that_of_its_start_record(self):
         first, second = self.start(1), self.start(2)
@@ -245,6 +243,16 @@ class RoomTest(unittest.TestCase):
             self.ledger.stop(transaction, 2, "EVDisconnected", "12345678901234567890")
         stops = [payload for kind, payload in self.bench.records() if kind == records.STOP]
         self.assertEqual(len(stops), len(running))
+
+    def test_the_longest_id_tags_find_room_too(self):
+        longest = chr(0x1F50C) * 20
+        running = []
+        while self.ledger.has_room():
+            running.append(self.ledger.start(len(running) % 8 + 1, longest, longest, 1))
+            self.bench.journal.append(records.STARTED, records.pack_started(running[-1].number, 1, True))
+        for transaction in running:
+            self.ledger.stop(transaction, 2, "EVDisconnected", longest)
+        self.assertEqual(len(self.bench.of_kind(records.STOP)), len(running))
 
     def test_every_stop_finds_room_though_the_power_fails_first(self):
         running = []

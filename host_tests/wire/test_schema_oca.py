@@ -19,7 +19,7 @@ from hypothesis_jsonschema import from_schema
 from jsonschema import Draft4Validator, FormatChecker
 from station.ocpp import messages, schema
 
-ACTIONS = [
+CORE = [
     "Authorize",
     "BootNotification",
     "ChangeAvailability",
@@ -37,6 +37,8 @@ ACTIONS = [
     "StopTransaction",
     "UnlockConnector",
 ]
+LOCAL_AUTH_LIST = ["GetLocalListVersion", "SendLocalList"]
+ACTIONS = CORE + LOCAL_AUTH_LIST
 MESSAGES = [(action, direction) for action in ACTIONS for direction in ("request", "response")]
 
 # Where the text of OCPP 1.6 rules out what its schemas take: message, property, keyword, value; a payload of the
@@ -257,8 +259,9 @@ def slips(rule, payload):
 # ---- tests
 
 
-def test_the_table_is_that_of_the_profile():
-    assert {action for action in ACTIONS if messages.profile(action) == "Core"} == set(ACTIONS)
+def test_the_table_is_that_of_the_profiles():
+    assert {messages.profile(action) for action in CORE} == {"Core"}
+    assert {messages.profile(action) for action in LOCAL_AUTH_LIST} == {"LocalAuthListManagement"}
     everything = resources.files("ocpp.v16") / "schemas"
     known = {file.name.removesuffix(".json").removesuffix("Response") for file in everything.iterdir()}
     assert {name for name in known if not messages.is_known(name)} == set()
@@ -372,6 +375,13 @@ def test_nothing_else_is_stricter():
 
 
 PLAIN = ("string", "boolean", "decimal")
+
+
+def test_a_long_list_stands_last_and_may_be_empty():
+    """`json_stream` leaves the list out of what is judged; its items are judged one by one."""
+    assert [action for action in ACTIONS if messages.long_list(action)] == ["SendLocalList"]
+    name, shape = messages.request("SendLocalList")[2][-2:]
+    assert (name, shape[:2]) == (messages.long_list("SendLocalList"), ("array", 0))
 
 
 @pytest.mark.parametrize("action, direction", [message for message in MESSAGES if message[1] == "response"])

@@ -168,7 +168,7 @@ class ChargePoint:
             if waiting:
                 self._held.remove(held)
                 waiting.grant(grant)
-            elif grant.deadline and self._clock.uptime() >= grant.deadline:
+            elif self._clock.uptime() >= grant.deadline:
                 self._held.remove(held)
                 self._log.info("card", "no cable within ConnectionTimeOut")
 
@@ -209,8 +209,7 @@ class ChargePoint:
         return False
 
     def _deadline(self) -> int:
-        timeout = self._settings["ConnectionTimeOut"]
-        return self._clock.uptime() + timeout if timeout else 0
+        return self._clock.uptime() + self._settings["ConnectionTimeOut"]
 
     def _waiting(self, connector_ids):
         """The connector that was plugged in last and waits for a card; one not used since its cable came first."""
@@ -301,7 +300,7 @@ class ChargePoint:
     def change_availability(self, connector_id: int, operative: bool) -> str:
         """Persist, then apply: Accepted, Scheduled while a transaction runs, or Rejected (OCPP 1.6 §5.2).
 
-        Connector 0 stands for the charge point and all its connectors. Raises OSError if it cannot be persisted.
+        Connector 0 stands for the charge point and all its connectors. What cannot be persisted is Rejected.
         """
         if connector_id and self.connector(connector_id) is None:
             return REJECTED
@@ -314,7 +313,11 @@ class ChargePoint:
                 wanted.add(i)
         if operative and connector_id:
             wanted.discard(0)
-        atomic.replace_json(self._path, sorted(wanted))
+        try:
+            atomic.replace_json(self._path, sorted(wanted))
+        except OSError as error:
+            self._log.error("availability", "cannot be stored: %s", error)
+            return REJECTED
         self._inoperative = wanted
         scheduled = False
         for connector in self.connectors:

@@ -42,7 +42,7 @@ _STORE_AGAIN_S = const(5)  # after the flash refused the end of a transaction
 
 
 class Grant:
-    """Leave to begin a transaction: a card's or a remote start's. `deadline`: uptime in s, 0 for none."""
+    """Leave to begin a transaction: a card's or a remote start's. `deadline`: uptime in s."""
 
     def __init__(self, id_tag: str, parent_id_tag: "str | None", deadline: int) -> None:
         self.id_tag = id_tag
@@ -121,6 +121,8 @@ class Connector:
             return status.UNAVAILABLE
         if self.grant_held:
             return status.PREPARING
+        if self._kept_for is not None:  # the cable waits for its owner's card
+            return status.FINISHING
         if self.plugged:
             return status.FINISHING if self.finished else status.PREPARING
         return status.AVAILABLE
@@ -142,32 +144,19 @@ class Connector:
         return self._faults.first()
 
     @property
-    def pilot_state(self) -> int:
-        return self._interlock.state
-
-    @property
-    def is_closed(self) -> bool:
-        """What the contactor's feedback says."""
-        return self._interlock.is_closed()
-
-    @property
     def has_lock(self) -> bool:
         return self._lock is not None
 
-    @property
-    def is_locked(self) -> bool:
-        return self._lock is not None and self._lock.is_locked()
-
     def is_free(self) -> bool:
         """Could a transaction be granted here?"""
-        return self.operative and not (self.transaction or self.grant_held or self._faults.any())
+        taken = self.transaction or self.grant_held or self._kept_for is not None
+        return self.operative and not (taken or self._faults.any())
 
     # --- what others tell
 
     def grant(self, grant: Grant) -> None:
         """A card or a remote start is authorized for this connector."""
         self.grant_held = grant
-        self._kept_for = None
 
     def withdraw(self) -> None:
         """Take back a grant that began no transaction, and free the cable that was locked for it."""
@@ -254,7 +243,7 @@ class Connector:
             self.plugged_at = self._clock.uptime()
 
     def _free_socket(self) -> None:
-        """The car has gone: no lock waits for its cable any more, and one that was kept is let go if its key says so."""
+        """The car has gone: no lock waits for its cable any more; one that was kept is let go if the key says so."""
         self._locking_since = -1
         if self._settings["UnlockConnectorOnEVSideDisconnect"]:
             self._kept_for = None
@@ -268,7 +257,7 @@ class Connector:
         elif self.plugged:
             if self._lock_holds():
                 await self._begin(self.grant_held)
-        elif self.grant_held.deadline and self._clock.uptime() >= self.grant_held.deadline:
+        elif self._clock.uptime() >= self.grant_held.deadline:
             self._log.info("connector", "%d: no cable within ConnectionTimeOut", self.connector_id)
             self.withdraw()
 
@@ -429,8 +418,10 @@ class Connector:
         stop_mask = measurands.mask_of(stop_names, self._phases)
         try:
             kept = self._ledger.reading(self.transaction, context, self.measurement, mask, stop_mask)
-        except (JournalFull, OSError) as error:
+        except OSError as error:
             self._log.error("connector", "%d: a reading is lost: %s", self.connector_id, error)
-            kept = False
-        if not kept:
+        except JournalFull:
             self.listener.store_full()
+        else:
+            if not kept:
+                self.listener.store_full()

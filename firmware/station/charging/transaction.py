@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from station.log import Log
     from station.storage.journal import Journal
 
-_STOP_ROOM = const(192)  # bytes for a STOP, a STARTED, a last reading, with their headers
-_START_ROOM = const(128)
+# bytes of flash, for the longest records: id tags have 20 characters, of 4 bytes each at most
+_STOP_ROOM = const(256)  # a STOP, a STARTED, a last reading
+_START_ROOM = const(192)
 _READING_ROOM = const(96)
 _READINGS_SHARE = const(8)  # readings are refused when less than 1/8 of the journal is left
 _RENEW_AFTER = const(64)  # answered records kept for a transaction's sake; with more it moves when room is short
@@ -54,7 +55,7 @@ class Transaction:
 
 
 class Ledger:
-    """The journal as the transactions see it. `on_append()` is called after each record, `on_renewed(number, seq)`
+    """The journal as the transactions see it. `on_append(kind)` is called after each record, `on_renewed(number, seq)`
     when a START has been written again nearer the head."""
 
     def __init__(self, journal: "Journal", clock: "Clock", log: "Log") -> None:

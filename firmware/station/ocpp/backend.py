@@ -76,7 +76,7 @@ class Backend:
             except LinkError as error:
                 self._log.info("backend", "not online: %s", error)
                 if self._up.is_set():
-                    await asyncio.sleep(1)  # a refused status, on a connection that stands
+                    await asyncio.sleep(1)  # it stands; what was asked was not answered
                 continue
             if self._up.is_set():
                 self._online.set()

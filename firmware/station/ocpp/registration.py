@@ -39,7 +39,6 @@ class Registration:
         self._log = log
         self._payload = payload
         self.state: str = None
-        link.allow = self.allows
 
     @property
     def accepted(self) -> bool:
