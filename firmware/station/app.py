@@ -166,6 +166,8 @@ class App:
             reader = CardReader(row["uart"], self._log)
             self._charge_point.readers.append(reader)
             start("reader %d" % row["uart"], _card_task(self._charge_point, reader, tuple(row["connectors"])))
+        for connector in self._charge_point.connectors:
+            await connector.looked.wait()  # so that no backend is told of a cable that only seems to be out
         start("link", self._link.run)
         start("introduce", self.backend.introduce)
         start("heartbeats", self.backend.heartbeats)

@@ -277,7 +277,7 @@ async def test_no_answer_from_a_backend_that_talks_is_asked_again_on_the_same_co
     await csms.expect("BootNotification")
     await csms.send_text([2, "hello", "GetConfiguration", {"key": ["HeartbeatInterval"]}])
     await logged(box, "BootNotification: no answer within 1 s")
-    await box.glide(12)
+    await box.advance(11)
     await csms.expect("BootNotification")
     await until(box, lambda state: state["online"])
     assert len(csms.connections) == 1

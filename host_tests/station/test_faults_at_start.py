@@ -236,10 +236,6 @@ async def test_a_full_file_system(csms, station):
     await logged(box, "StopTxnAlignedData = .* could not be stored")
     after = {key: names if verdicts[key] == "Accepted" else before[key] for key in keys}
     assert {key: await configuration(csms, key) for key in keys} == after
-    await box.kill()
-    await box.start()
-    await until(box, lambda state: state["online"])
-    assert {key: await configuration(csms, key) for key in keys} == after
 
 
 # --- the provisioning file

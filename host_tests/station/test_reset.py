@@ -2,7 +2,7 @@
 
 import pytest
 from ocpp.exceptions import InternalError
-from sessions import CALM, actions, begin, connector_is, logged, online, stopped, swipe, told, until
+from sessions import CALM, actions, begin, connector_is, logged, online, swipe, told, until
 
 from tools.peer import SILENCE
 from tools.process import RESET_STATUS
@@ -46,13 +46,13 @@ async def test_transactions_end_and_are_told(csms, station, kind):
     await online(csms, box)
     sessions = [await begin(csms, box, 1, "CARD-1"), await begin(csms, box, 2, "CARD-2")]
     await reset(csms, kind)
-    for session in sessions:
-        stop = await stopped(csms, session)
-        assert stop["reason"] == f"{kind}Reset"
-        assert "idTag" not in stop
     await booted(csms, box)
     await told(csms, box)
     assert len(messages(csms, "StopTransaction")) == 2
+    stops = [call.payload for call in csms.transcript.calls("StopTransaction")]
+    assert {stop["transactionId"] for stop in stops} == {session.transaction_id for session in sessions}
+    assert {stop["reason"] for stop in stops} == {f"{kind}Reset"}
+    assert not [stop for stop in stops if "idTag" in stop]
     # the cars are still there; nothing goes on by itself
     for connector in (1, 2):
         row = await connector_is(box, connector, contactor=False, status="Preparing")

@@ -40,7 +40,8 @@ async def test_what_is_plugged_in_at_boot_is_told_as_it_is(csms, station):
     await box.kill()
     await box.start()
     await csms.expect("BootNotification")
-    await csms.status(1, "Preparing")
+    first = await csms.expect("StatusNotification", connectorId=1)
+    assert first.payload["status"] == "Preparing"
 
 
 async def test_a_session_whole(csms, station):

@@ -278,12 +278,13 @@ async def test_pulled_at_the_car_the_cable_may_stay_locked_for_its_owner(csms, s
     session = await begin(csms, box)
     await box.unplug()
     assert (await stopped(csms, session))["reason"] == "EVDisconnected"
-    await csms.status(1, "Available")
+    await csms.status(1, "Finishing")
     assert (await connector_is(box))["locked"]
     csms.cards["THIEF"] = {"status": "Invalid"}
     assert await swipe(box, "THIEF") == "Invalid"
     assert (await connector_is(box))["locked"]
     assert await swipe(box) == "released"
+    await csms.status(1, "Available")
     await connector_is(box, locked=False)
     assert len(csms.transcript.calls("StartTransaction")) == 1
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import unittest
 
 from fakes import FakeLog
@@ -143,6 +144,38 @@ class CallsTest(unittest.TestCase):
             self.answer(self.sent[1])
             await settle()
             self.assertEqual(two.ending, HEARTBEAT)
+
+        asyncio.run(test())
+
+    def test_as_long_as_patience_lasts(self):
+        """An answer that cannot come yet is not missed: not after one MessageTimeout, nor after the next."""
+
+        async def test():
+            asked = []
+
+            def patient():
+                asked.append(len(asked))
+                return len(asked) < 3
+
+            self.calls.patient = patient
+            self.up()
+            one = Attempt(self.calls)
+            two = Attempt(self.calls)
+            await settle()
+            for granted in (1, 2):
+                time.advance(30_000)
+                await settle()
+                self.assertEqual(len(asked), granted)
+                self.assertIsNone(one.ending)
+            time.advance(29_000)
+            await settle()
+            self.answer(self.sent[0])
+            await settle()
+            self.assertEqual(one.ending, HEARTBEAT)
+            self.assertEqual(len(asked), 2)
+            time.advance(30_000)
+            await settle()
+            self.assertIsInstance(two.ending, NoAnswer)
 
         asyncio.run(test())
 

@@ -10,7 +10,7 @@ import unittest
 from asyncio import core
 
 from fakes import FakeLog
-from loopback import Backend, listen
+from loopback import Backend, Settings, listen
 from station.ocpp import framer
 from station.ocpp import link as link_module
 from station.ocpp.incoming import MAX_WAITING
@@ -26,30 +26,6 @@ async def settle(count=20):
     """Let every task run as far as it can."""
     for _ in range(count):
         await asyncio.sleep_ms(0)
-
-
-class Settings(dict):
-    def __init__(self, **more):
-        super().__init__()
-        self.update(
-            {
-                "RetryBackOffWaitMinimum": 3600,
-                "RetryBackOffRepeatTimes": 3,
-                "RetryBackOffRandomRange": 0,
-                "WebSocketPingInterval": 0,
-                "WebSocketMaxMessageSize": 4096,
-                "MessageTimeout": 30,
-            }
-        )
-        self.update(more)
-        self._listener = None
-
-    def on_change(self, name, callback):
-        self._listener = callback
-
-    def change(self, name, value):
-        self[name] = value
-        self._listener(value)
 
 
 class Transport(link_module.Transport):

@@ -9,6 +9,7 @@ from station.ocpp.websocket import (
     CONNECTING,
     MESSAGE,
     OPEN,
+    PIECE,
     PONG,
     REFUSED,
     LocalError,
@@ -21,7 +22,7 @@ ANSWER = (
 )
 LIMIT = 1000
 TEXT = '[2,"ä€😀","Heartbeat",{}]'.encode()
-PIECE = TEXT[:6]  # ends inside the euro sign
+BEGINNING = TEXT[:6]  # ends inside the euro sign
 
 
 class Keys:
@@ -37,12 +38,12 @@ class Keys:
         return bytes((self.count * 37 + i * 11 + 1) & 0xFF for i in range(size))
 
 
-def connecting(limit=LIMIT):
-    return WebSocket("ws://host/CP1", max_message=limit, random=Keys())
+def connecting(limit=LIMIT, in_pieces=None):
+    return WebSocket("ws://host/CP1", max_message=limit, in_pieces=in_pieces, random=Keys())
 
 
-def opened(limit=LIMIT):
-    ws = connecting(limit)
+def opened(limit=LIMIT, in_pieces=None):
+    ws = connecting(limit, in_pieces)
     assert events(ws, ANSWER) == [(OPEN,)]
     return ws
 
@@ -99,7 +100,7 @@ CONVERSATION = (
     (frame(0x81), [(MESSAGE, b"")]),
     (frame(0x81, b"x" * 126), [(MESSAGE, b"x" * 126)]),
     (frame(0x8A), [(PONG, b"")]),
-    (frame(0x01, PIECE), []),
+    (frame(0x01, BEGINNING), []),
     (frame(0x89, b"ping between fragments"), []),
     (frame(0x00), []),
     (frame(0x8A, b"pong"), [(PONG, b"pong")]),
@@ -248,6 +249,122 @@ class TestLife(unittest.TestCase):
         self.assertEqual(ws.state, CLOSED)
         self.assertEqual(ws.output(), b"")
         self.assertEqual(taken(ws), [(CLOSED, 1006, "closed before the handshake was answered")])
+
+
+def in_pieces(head):
+    """Messages that begin with "pieces"."""
+    begin = bytes(head[:6])
+    return None if begin != b"pieces" and b"pieces".startswith(begin) else begin == b"pieces"
+
+
+def joined(found):
+    """The events, the pieces of a message put together as ("pieces", text)."""
+    events, text = [], b""
+    for event in found:
+        if event[0] != PIECE:
+            events.append((event[0], bytes(event[1])) if event[0] == MESSAGE else event)
+            continue
+        text += event[1]
+        if event[2]:
+            events.append(("pieces", text))
+            text = b""
+    return events + ([text] if text else [])
+
+
+class TestPieces(unittest.TestCase):
+    LONG = b"pieces of " + "ä€😀".encode() * (LIMIT // 5)
+    STREAM = (
+        frame(0x81, b"whole")
+        + frame(0x81, LONG)
+        + frame(0x81, b"pie")
+        + frame(0x01, b"pi")
+        + frame(0x89, b"ping")
+        + frame(0x00, b"eces")
+        + frame(0x00)
+        + frame(0x8A, b"pong")
+        + frame(0x00, LONG)
+        + frame(0x80)
+        + frame(0x81, b"piece")
+        + frame(0x81)
+        + frame(0x81, b"pieces")
+        + frame(0x01, b"pie")
+        + frame(0x80, b"s" * (LIMIT - 3))
+    )
+    EVENTS = [
+        (MESSAGE, b"whole"),
+        ("pieces", LONG),
+        (MESSAGE, b"pie"),
+        (PONG, b"pong"),
+        ("pieces", b"pieces" + LONG),
+        (MESSAGE, b"piece"),
+        (MESSAGE, b""),
+        ("pieces", b"pieces"),
+        (MESSAGE, b"pie" + b"s" * (LIMIT - 3)),
+    ]
+
+    def found(self, stream, size, limit=LIMIT):
+        """The events, and what was sent, for reads of `size` bytes into one buffer."""
+        ws = opened(limit, in_pieces)
+        found = []
+        buffer = bytearray(size)
+        for start in range(0, len(stream), size):
+            piece = stream[start : start + size]
+            buffer[: len(piece)] = piece
+            ws.receive(memoryview(buffer)[: len(piece)])
+            event = ws.event()
+            while event:
+                if event[0] == PIECE:
+                    event = (PIECE, bytes(event[1]), event[2])  # it is for use now
+                found.append(event)
+                event = ws.event()
+        return joined(found), sent(ws)
+
+    def test_reads_of_many_sizes(self):
+        for size in (1, 2, 3, 5, 7, 64, 100, 1000, 4096, 100_000):
+            found, answers = self.found(self.STREAM, size)
+            self.assertTrue(found == self.EVENTS, "reads of %d" % size)
+            self.assertEqual(answers, [(0x8A, b"ping")])
+
+    def test_the_limit_is_for_what_is_kept(self):
+        for data in (
+            frame(0x81, b"x" * (LIMIT + 1)),
+            frame(0x01, b"pie") + frame(0x80, b"s" * (LIMIT - 2)),
+            frame(0x01, b"x" * LIMIT) + frame(0x80, b"x"),
+        ):
+            for size in (1, 50, 10_000):
+                found, answers = self.found(self.STREAM + data, size)
+                self.assertTrue(found[:-1] == self.EVENTS)
+                self.assertEqual(found[-1], (CLOSED, 1009, "message of more than 1000 bytes"))
+                self.assertEqual(answers[-1][1][:2], b"\x03\xf1")
+
+    def test_a_head_is_kept_only_up_to_the_limit(self):
+        found, _ = self.found(frame(0x01, b"pi") + frame(0x00, b"ec"), 100, limit=3)
+        self.assertEqual(found, [(CLOSED, 1009, "message of more than 3 bytes")])
+
+    def test_what_is_wrong_in_the_middle(self):
+        for data, code in (
+            (frame(0x01, self.LONG) + frame(0x80, b"\xff"), 1007),
+            (frame(0x81, self.LONG + b"\xe2\x82"), 1007),
+            (frame(0x01, self.LONG + b"\xe2\x82") + frame(0x80), 1007),
+            (frame(0x01, self.LONG) + frame(0x81, b"x"), 1002),
+        ):
+            for size in (1, 1000, 100_000):
+                found, _ = self.found(data, size)
+                self.assertEqual([event[:2] for event in found if type(event) is tuple], [(CLOSED, code)])
+
+    def test_nothing_of_it_is_kept(self):
+        ws = opened(in_pieces=in_pieces)
+        piece = b"x" * 1000
+        events(ws, b"\x81\x7f" + (6 + 1_000_000).to_bytes(8, "big") + b"pieces")
+        used = []
+        for _ in range(3):
+            for _ in range(100):
+                ws.receive(piece)
+                self.assertEqual(ws.event()[0], PIECE)
+                self.assertIsNone(ws.event())
+            gc.collect()
+            used.append(gc.mem_alloc())
+        self.assertLess(used[2] - used[1], 256)
 
 
 class TestReceive(unittest.TestCase):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from station.ocpp import framer, json_stream, json_syntax, messages, schema
+from station.ocpp import framer, json_syntax, messages, schema
 from station.ocpp.json_stream import HEAD_LIMIT, ITEM_LIMIT, OUTLINE_LIMIT, JsonStream, action_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -107,12 +107,11 @@ def streamed(*pieces):
 
 
 def whole(text):
-    """The same, of the text as one; None where a limit of the stream alone speaks."""
+    """The frame or what refuses it, of the text as one."""
     try:
-        frame = framer.parse(text)
+        return framer.parse(text)
     except framer.FrameError as error:
-        return None, ("refused", error.unique_id, error.code)
-    return None, frame
+        return ("refused", error.unique_id, error.code)
 
 
 def pairs_of(text):
@@ -130,17 +129,15 @@ def pairs_of(text):
 def lists_in(text):
     """How many lists stand under the name that is streamed, at the payload's own level."""
     try:
-        frame = framer.parse(text)
-        return (
-            sum(1 for name, value in pairs_of(text) if name == LIST and type(value) is list) if len(frame) == 4 else 0
-        )
+        framer.parse(text)
     except framer.FrameError:
         return 0
+    return sum(1 for name, value in pairs_of(text) if name == LIST and type(value) is list)
 
 
 def compare(text):
     items, end = streamed(text)
-    _, wanted = whole(text)
+    wanted = whole(text)
     if wanted[0] == "refused":
         assert end == wanted
     elif lists_in(text) > 1:
@@ -188,7 +185,7 @@ def test_a_broken_call(text):
 @check
 @given(messages_text())
 def test_broken_off_anywhere_it_is_refused_under_its_id(text):
-    if whole(text)[1][0] == "refused":
+    if whole(text)[0] == "refused":
         return
     unique_id = framer.parse(text)[1]
     for end in range(text.index(b"SendLocalList"), len(text)):
@@ -196,11 +193,11 @@ def test_broken_off_anywhere_it_is_refused_under_its_id(text):
 
 
 @check
-@given(messages_text(), st.booleans())
-def test_with_the_schema_it_is_the_verdict_of_the_whole(text, as_written):
+@given(messages_text())
+def test_with_the_schema_it_is_the_verdict_of_the_whole(text):
     """As `StreamedCall` does: items by `check_item`, the rest as it is, the list's place is after all known ones."""
     items, end = streamed(text)
-    _, wanted = whole(text)
+    wanted = whole(text)
     if wanted[0] == "refused" or lists_in(text) > 1:
         return
     shape = messages.request(ACTION)
@@ -241,7 +238,7 @@ def test_limits(size):
 
 def test_a_fault_drains_what_follows_and_keeps_nothing_of_it():
     stream = JsonStream(LIST)
-    assert list(stream.feed(b'[2,"id","SendLocalList",{"localAuthorizationList":[{},{]')) == [{}]
+    assert list(stream.feed(b'[2,"id","SendLocalList",{"localAuthorizationList":[{},{],')) == [{}]
     assert "localAuthorizationList[1]" in stream.fault.description
     size = len(stream.outline)
     for _ in range(10):
@@ -267,7 +264,7 @@ def test_the_action_shows_as_soon_as_it_can(text):
 @given(st.one_of(mutated(), st.binary(max_size=40)))
 def test_the_action_of_anything(text):
     action = action_of(text)
-    _, wanted = whole(text)
+    wanted = whole(text)
     if wanted[0] == framer.CALL:
         assert action == wanted[2]
     for end in range(len(text)):
@@ -312,6 +309,3 @@ def test_micropython_makes_the_same_of_it():
         items, end = streamed(*pieces)
         wanted = {"items": items, "end": list(end), "action": action_of(b"".join(pieces))}
         assert json.loads(line) == json.loads(json.dumps(wanted, default=str)), pieces
-
-
-assert json_stream.HEAD_LIMIT <= json_stream.OUTLINE_LIMIT

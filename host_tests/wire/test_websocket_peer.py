@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from station.ocpp import utf8
 from station.ocpp.mask import mask
-from station.ocpp.websocket import CLOSED, OPEN, PONG, REFUSED, WebSocket
+from station.ocpp.websocket import CLOSED, MESSAGE, OPEN, PIECE, PONG, REFUSED, WebSocket
 from websocket_model import LIMIT, codes, encode, meaning, mutations, near_frames, peer_meaning, server_streams, texts
 from websockets.client import ClientProtocol
 from websockets.frames import Opcode
@@ -147,6 +147,39 @@ def test_every_first_byte():
                 assert len(events) == 1 and events[0][1] in {code for code, _ in faults}, stream
             else:
                 assert events == wanted, stream
+
+
+# ---- messages in pieces
+
+
+def told(ws, *pieces):
+    """As `feed`, the pieces of a message put together again; those of one that has not ended come last."""
+    events, text = [], b""
+    for piece in pieces:
+        ws.receive(piece)
+        while event := ws.event():
+            if event[0] != PIECE:
+                events.append(event)
+                continue
+            text += event[1]
+            if event[2]:
+                events.append((MESSAGE, text))
+                text = b""
+    return events
+
+
+@check
+@given(st.one_of(server_streams(), mutations(server_streams())), st.integers(0, 8), st.integers(1, 50))
+def test_in_pieces_it_is_the_same_message(stream, head, size):
+    """Whatever `in_pieces` needs to decide, for or against it."""
+    whole = opened(10**6)
+    wanted = feed(whole, stream)
+    for verdict in (True, False):
+        choose = lambda begin, verdict=verdict: None if len(begin) < head else verdict  # noqa: E731
+        ws = WebSocket("ws://host/CP1", max_message=10**6, in_pieces=choose, random=lambda n: NONCE[:n])
+        assert feed(ws, ANSWER) == [(OPEN,)]
+        assert told(ws, *(stream[i : i + size] for i in range(0, len(stream), size))) == wanted
+        assert (ws.state, ws.failed) == (whole.state, whole.failed)
 
 
 # ---- from the station to the server

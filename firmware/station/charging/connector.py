@@ -100,6 +100,7 @@ class Connector:
         self.listener: ChargePoint = (
             None  # status_changed(connector), aligned(connector, stamp, measurement), store_full()
         )
+        self.looked = asyncio.Event()  # the first look at the cable is taken: the status is no guess
         self.grant_held: Grant = None
         self.plugged = False
         self.plugged_at = 0
@@ -207,8 +208,11 @@ class Connector:
         """The connector's task. It begins with the cable free: what was locked before a restart is over."""
         if self._lock and not self.transaction:
             self._lock.unlock()
+        while not self._interlock.is_settled():
+            await asyncio.sleep_ms(_STEP_MS)
         while True:
             await self.step()
+            self.looked.set()
             await asyncio.sleep_ms(_STEP_MS)
 
     async def step(self) -> None:

@@ -51,6 +51,10 @@ class Interlock:
         self.switch = SWITCH_OK
         self.passes = 0
 
+    def is_settled(self) -> bool:
+        """Has the pilot been sampled often enough since boot for `state` to be what it says?"""
+        return self.passes > _DEBOUNCE
+
     def agrees(self) -> bool:
         """May the contact be closed now? C, or D where the place is ventilated; no fault; lock locked."""
         if self.state < C or self.state > self._highest or self._doubt >= _DEBOUNCE:

@@ -69,10 +69,15 @@ class _Call:
 
 
 class Calls:
-    """`allow(action) -> bool`, if set, is asked before a call waits and again before it is sent."""
+    """`allow(action) -> bool`, if set, is asked before a call waits and again before it is sent.
+
+    `patient() -> bool`, if set, is asked when MessageTimeout has passed: True grants as long again, for the answer
+    could not come yet.
+    """
 
     def __init__(self, settings: "Settings", log: "Log", random: "Callable[[int], bytes]") -> None:
         self.allow: "Callable[[str], bool] | None" = None
+        self.patient: "Callable[[], bool] | None" = None
         self._settings = settings
         self._log = log
         self._send: "Callable[[bytes], None] | None" = None  # while there is a connection
@@ -157,10 +162,14 @@ class Calls:
 
     async def _outcome(self, call: _Call) -> dict:
         timeout = self._settings["MessageTimeout"]
-        try:
-            await asyncio.wait_for_ms(call.woken.wait(), timeout * 1000)
-        except asyncio.TimeoutError:
-            pass  # the answer may have come in the same moment: what counts is below
+        waiting = True
+        while waiting:
+            try:
+                await asyncio.wait_for_ms(call.woken.wait(), timeout * 1000)
+                waiting = False
+            except asyncio.TimeoutError:
+                # the answer may have come in the same moment: what counts is below
+                waiting = not call.woken.is_set() and self.patient is not None and self.patient()
         if call.answer is not None:
             return self._judge(call)
         if call.unusable is not None:

@@ -59,18 +59,11 @@ def parse(data: "bytes | bytearray") -> "tuple[Any, ...]":
 
     `data` is UTF-8, as a WebSocket text message is. Raises FrameError, also where the heap does not hold the message.
     """
-    fault = json_syntax.scan(data, len(data))
-    if fault < 0:
-        raise FrameError(_dig(data), _FORMATION, "no JSON from byte %d on" % (-1 - fault))
-    text: "Any" = data
     try:
-        if fault:
-            text = json_syntax.join_surrogates(data)
-        frame = json.loads(text)
-    except ValueError:
-        raise FrameError(_dig(data), _FORMATION, "no Unicode text")
-    except MemoryError:
-        raise FrameError(_dig(data), "InternalError", "too large for the memory that is left")
+        frame = load(data)
+    except FrameError as error:
+        error.unique_id = find_id(data)
+        raise
     if type(frame) is not list or len(frame) < 2:
         raise FrameError(None, _FORMATION, "no frame: not a list of at least 2 elements")
     kind = frame[0]
@@ -79,6 +72,19 @@ def parse(data: "bytes | bytearray") -> "tuple[Any, ...]":
     if kind in (RESULT, ERROR):
         return _answer(frame)
     raise FrameError(None, _FORMATION, "message type is none of 2, 3, 4")
+
+
+def load(text: "Any") -> "Any":
+    """The value that a text in UTF-8 is, JSON as `parse` takes it. Raises FrameError that knows no id."""
+    fault = json_syntax.scan(text, len(text))
+    if fault < 0:
+        raise FrameError(None, _FORMATION, "no JSON from byte %d on" % (-1 - fault))
+    try:
+        return json.loads(json_syntax.join_surrogates(text) if fault else text)
+    except ValueError:
+        raise FrameError(None, _FORMATION, "no Unicode text")
+    except MemoryError:
+        raise FrameError(None, "InternalError", "too large for the memory that is left")
 
 
 def _call(frame):
@@ -113,31 +119,33 @@ def _answer(frame):
     return (ERROR, unique_id, frame[2], description, details)
 
 
-def _dig(data):
+def find_id(data: "bytes | bytearray | memoryview") -> "str | None":
     """The id of a CALL out of text that is no JSON; None if it cannot be read."""
     head = bytes(data[:_HEAD])
     start = head.find(b'"')
     if start < 0 or b"".join(head[:start].split()) != b"[2,":
         return None
-    end = head.find(b'"', start + 1)
-    while end > 0 and _is_escaped(head, end):
-        end = head.find(b'"', end + 1)
-    found = head[start : end + 1]
-    fault = json_syntax.scan(found, len(found))
-    if fault < 0:
-        return None
+    end = string_end(head, start)
     try:
-        return json.loads(json_syntax.join_surrogates(found) if fault else found)
-    except ValueError:
+        return load(head[start : end + 1])
+    except FrameError:
         return None
 
 
-def _is_escaped(data, position):
+def string_end(data: bytes, start: int) -> int:
+    """Where the string that opens at `start` has its closing quotation mark; -1 if that has not come yet."""
+    end = data.find(b'"', start + 1)
+    while end > 0 and is_escaped(data, end):
+        end = data.find(b'"', end + 1)
+    return end
+
+
+def is_escaped(data: bytes, position: int) -> bool:
     """True if the byte follows an odd number of backslashes."""
     count = 0
     while data[position - count - 1] == 0x5C:
         count += 1
-    return count & 1
+    return count & 1 == 1
 
 
 def call(unique_id: str, action: str, payload: dict) -> bytes:

@@ -10,21 +10,25 @@
 go out one at a time (`calls.py`), the backend's are served one at a time by a task of its own (`incoming.py`):
 neither waits for the other.
 
-How soon a silent backend is noticed: with WebSocketPingInterval = I > 0 at most I + min(I, PONG_TIMEOUT) seconds
-after its last byte. In any case MessageTimeout seconds after a call of ours, if not one byte came since:
+A CALL that is larger than the memory is worked on as it comes (`streamed_call.py`). What comes behind it waits: an
+answer to a call of ours is given MessageTimeout longer, a ping that the backend did not send between two fragments is
+answered when its turn comes. That we do not read meanwhile is not taken for the backend's silence.
+
+How soon a silent backend is noticed: with WebSocketPingInterval = I > 0 at most I + min(I, PONG_TIMEOUT_MS) after its
+last byte. In any case MessageTimeout seconds after a call of ours, if not one byte came since:
 HeartbeatInterval + MessageTimeout after its last byte, at most. One that takes no bytes:
 `transport.WRITE_TIMEOUT_MS` after the last that it took. One that does not finish the opening: OPEN_TIMEOUT_MS.
 """
 
 import asyncio
 import os
-import time
 
 from micropython import const
 
 from station.ocpp import framer, websocket, websocket_frame
 from station.ocpp.backoff import BackOff
 from station.ocpp.calls import CallRefused, Calls, LinkError, NoAnswer, NotConnected
+from station.ocpp.hearing import Hearing
 from station.ocpp.incoming import Incoming
 from station.ocpp.transport import Transport, tls_context
 
@@ -34,12 +38,12 @@ if TYPE_CHECKING:
     from typing import Awaitable, Callable
 
     from station.log import Log
+    from station.ocpp.streamed_call import Sink
     from station.settings import Settings
 
 __all__ = ("CallRefused", "Link", "LinkError", "NoAnswer", "NotConnected")
 
 OPEN_TIMEOUT_MS = const(30_000)  # for TCP, TLS and the opening handshake together
-PONG_TIMEOUT = const(10)  # s that an answer to a ping may take, or WebSocketPingInterval if that is less
 CLOSE_TIMEOUT_MS = const(2_000)  # for the close frame to leave and the backend to end its side
 READ_SIZE = const(2048)  # bytes taken from the socket at a time
 MAX_KEPT = const(8192)  # bytes kept for a backend that does not read: beyond, nothing more is read from it
@@ -47,10 +51,11 @@ MAX_KEPT = const(8192)  # bytes kept for a backend that does not read: beyond, n
 
 class Link:
     """`serve(frame)` is awaited for each CALL, the framer's tuple or FrameError, and gives the answer or None for none.
+    `stream(action)` gives what opens a sink, where CALLs of the action come in pieces; `serve(frame, call)` then.
 
     `url` holds the encoded charge point id. `ca`: PEM or DER, demanded by a wss:// URL. `random(n)`: n bytes that
-    no one can guess. `trace(direction, data)` is told of each frame, "in" or "out". Raises ValueError for a URL
-    or CA that is none.
+    no one can guess. `trace(direction, data)` is told of each frame, "in" or "out"; of one in pieces without its list.
+    Raises ValueError for a URL or CA that is none.
 
     Settings read: RetryBackOffWaitMinimum, RetryBackOffRepeatTimes, RetryBackOffRandomRange, WebSocketPingInterval,
     MessageTimeout (s), WebSocketMaxMessageSize (bytes; acts from the next connection on).
@@ -65,7 +70,8 @@ class Link:
         user: "str | None" = None,
         password: "bytes | None" = None,
         ca: "bytes | None" = None,
-        serve: "Callable[[tuple | framer.FrameError], Awaitable[bytes | None]]",
+        serve: "Callable[..., Awaitable[bytes | None]]",
+        stream: "Callable[[str], Callable[[], Sink] | None] | None" = None,
         random: "Callable[[int], bytes]" = os.urandom,
         trace: "Callable[[str, bytes | bytearray], None] | None" = None,
     ) -> None:
@@ -81,7 +87,9 @@ class Link:
         self._random = random
         self._trace = trace
         self._calls = Calls(settings, log, random)
-        self._incoming = Incoming(log, serve)
+        self._calls.patient = self._may_come_late
+        self._incoming = Incoming(log, serve, stream)
+        self._hearing = Hearing()
         self._back_off = BackOff(settings, random)
         self.on_up: "Callable[[], None] | None" = None
         self.on_down: "Callable[[str], None] | None" = None
@@ -102,9 +110,6 @@ class Link:
         self._failure: "Exception | None" = None  # an error that is ours: it ends `run()` too
         self._down = asyncio.Event()
         self._down.set()
-        self._heard = time.ticks_ms()  # when the last bytes came
-        self._reads = 0
-        self._reads_at_call = 0
         settings.on_change("WebSocketPingInterval", self._ping_interval_changed)
 
     # ---- what others ask of it
@@ -123,9 +128,16 @@ class Link:
         try:
             return await self._calls.call(action, payload, unique_id)
         except NoAnswer as error:
-            if self._reads == self._reads_at_call:
+            if self._hearing.silent:
                 self._end("silent backend: %s, nor anything else" % error)
             raise
+
+    def _may_come_late(self) -> bool:
+        """Whether an answer that has not come in time could not come yet, and the backend is still heard."""
+        if not self._incoming.in_the_middle or self._hearing.silent:
+            return False
+        self._hearing.mark()
+        return True
 
     def hold(self) -> None:
         """Ends the connection (close code 1001) and stays offline until `release()`."""
@@ -269,10 +281,15 @@ class Link:
     # ---- what comes in
 
     async def _receive(self) -> None:
-        """Opens the connection, then reads to its end. Never waits for a handler."""
+        """Opens the connection, then reads to its end. Never waits for a handler, only for sinks."""
         limit = self._settings["WebSocketMaxMessageSize"]
         ws = self._ws = websocket.WebSocket(
-            self._url, user=self._user, password=self._password, max_message=limit, random=self._random
+            self._url,
+            user=self._user,
+            password=self._password,
+            max_message=limit,
+            in_pieces=self._incoming.in_pieces,
+            random=self._random,
         )
         transport = self._transport
         await transport.open(self._host, self._port, self._context, OPEN_TIMEOUT_MS)
@@ -281,15 +298,17 @@ class Link:
         view = memoryview(self._buffer)
         while True:
             count = await transport.read_into(self._buffer)
-            self._reads += 1
-            self._heard = time.ticks_ms()
+            self._hearing.heard()
             if count:
                 ws.receive(view[:count])
             else:
                 ws.eof()
             event = ws.event()
             while event:
-                self._take(event, limit)
+                if event[0] == websocket.PIECE:
+                    await self._take_piece(event[1], event[2])
+                else:
+                    self._take(event, limit)
                 event = ws.event()
             self._flush()
             if ws.state == websocket.CLOSED:
@@ -326,6 +345,14 @@ class Link:
         else:
             self._end("closed by the backend, code %d %s" % (code, reason), parting=True)
 
+    async def _take_piece(self, piece: "bytes | bytearray | memoryview", last: bool) -> None:
+        if self.connected:
+            self._hearing.busy()
+            text = await self._incoming.take_piece(piece, last)
+            self._hearing.heard()
+            if text and self._trace:
+                self._trace("in", text)
+
     def _take_message(self, text: "bytes | bytearray") -> None:
         """One frame of OCPP-J: an answer is taken at once, a CALL waits in its line, as text, for that is smaller."""
         if self._trace:
@@ -361,7 +388,7 @@ class Link:
         self._flush()
 
     def _send_call(self, text: bytes) -> None:
-        self._reads_at_call = self._reads
+        self._hearing.mark()
         self._send(text)
 
     def _flush(self) -> None:
@@ -377,19 +404,14 @@ class Link:
     async def _keep_alive(self) -> None:
         """Pings when nothing came for WebSocketPingInterval; no byte in the time for an answer ends the connection."""
         interval = self._settings["WebSocketPingInterval"] * 1000
-        while interval and self.connected:
-            quiet = time.ticks_diff(time.ticks_ms(), self._heard)
-            if quiet < interval:
-                await asyncio.sleep_ms(interval - quiet)
-                continue
-            reads = self._reads
+        if interval:
+            await self._hearing.until_silent(interval, self._ping)
+            self._end("silent for %d s" % (self._hearing.quiet_ms // 1000))
+
+    def _ping(self) -> None:
+        if self.connected:
             self._ws.ping()
             self._flush()
-            await asyncio.sleep_ms(min(interval, PONG_TIMEOUT * 1000))
-            await asyncio.sleep_ms(1)  # a loop that was held up reads first what has come meanwhile
-            if self._reads == reads:
-                self._end("silent for %d s" % (time.ticks_diff(time.ticks_ms(), self._heard) // 1000))
-                return
 
     def _ping_interval_changed(self, _value: int) -> None:
         if self.connected:

@@ -1,8 +1,9 @@
 """Every action of OCPP 1.6: its profile, who may send it, and the shapes of request and answer, as data.
 
 `request(action)` and `response(action)` give a shape for `schema.check`, or None where the action's profile is not
-built. `profile`, `from_backend` and `is_known` answer for all actions of the standard and of its security extension,
-so that a dispatcher can tell NotSupported (known, switched off) from NotImplemented (never heard of).
+built. `long_list` names the one property of a request that `json_stream` has to take apart. `profile`, `from_backend`
+and `is_known` answer for all actions of the standard and of its security extension, so that a dispatcher can tell
+NotSupported (known, switched off) from NotImplemented (never heard of).
 
 A shape accepts what the OCA's JSON schema of the message accepts, less what only the text of the standard rules out:
 
@@ -177,6 +178,9 @@ _ACTIONS = {
         ))),
         "unknownKey", ("array", 0, _CI50),
     ))),
+    "GetLocalListVersion": ("LocalAuthListManagement", _BACKEND, _EMPTY, ("object", 1, (
+        "listVersion", _INTEGER,
+    ))),
     "Heartbeat": ("Core", _STATION, _EMPTY, ("object", 1, (
         "currentTime", _DATE_TIME,
     ))),
@@ -196,6 +200,16 @@ _ACTIONS = {
     "Reset": ("Core", _BACKEND, ("object", 1, (
         "type", ("enum", ("Hard", "Soft")),
     )), _ACCEPTED_REJECTED),
+    "SendLocalList": ("LocalAuthListManagement", _BACKEND, ("object", 2, (
+        "listVersion", _INTEGER,
+        "updateType", ("enum", ("Differential", "Full")),
+        "localAuthorizationList", ("array", 0, ("object", 1, (
+            "idTag", _CI20,
+            "idTagInfo", _ID_TAG_INFO,
+        ))),
+    )), ("object", 1, (
+        "status", ("enum", ("Accepted", "Failed", "NotSupported", "VersionMismatch")),
+    ))),
     "StartTransaction": ("Core", _STATION, ("object", 4, (
         "connectorId", _POSITIVE,
         "idTag", _CI20,
@@ -242,11 +256,12 @@ _ACTIONS = {
     ))),
 }
 
+_LONG_LISTS = {"SendLocalList": "localAuthorizationList"}
+
 # The actions of the profiles that are not built: (profile, who sends the requests, their names).
 _OTHERS = (
     ("FirmwareManagement", _BACKEND, ("GetDiagnostics", "UpdateFirmware")),
     ("FirmwareManagement", _STATION, ("DiagnosticsStatusNotification", "FirmwareStatusNotification")),
-    ("LocalAuthListManagement", _BACKEND, ("GetLocalListVersion", "SendLocalList")),
     ("RemoteTrigger", _BACKEND, ("TriggerMessage",)),
     ("Reservation", _BACKEND, ("CancelReservation", "ReserveNow")),
     ("SmartCharging", _BACKEND, ("ClearChargingProfile", "GetCompositeSchedule", "SetChargingProfile")),
@@ -282,6 +297,14 @@ def response(action: str) -> "Shape | None":
     """The shape of the action's answer; None if there is none to check it against."""
     entry = _ACTIONS.get(action)
     return entry[3] if entry else None
+
+
+def long_list(action: str) -> "str | None":
+    """The property of the action's request that is a list too long for the memory; None if it has none.
+
+    It stands last in the shape and may be empty: what comes before the first wrong item is judged without the list.
+    """
+    return _LONG_LISTS.get(action)
 
 
 def profile(action: str) -> "str | None":

@@ -36,6 +36,7 @@ ACTIONS = {
     records.STOP: "StopTransaction",
 }
 _MAX_STOP_VALUES = const(100)  # SampledValues in one transactionData; beyond, readings are left out evenly
+_LONGEST_WAIT_S = const(86400)  # an interval that grows for ever outgrows a timer
 _SCAN_PAUSE = const(32)  # records looked at before others get their turn
 
 
@@ -171,7 +172,7 @@ class Outbox:
                 if self._attempts >= self._settings["TransactionMessageAttempts"]:
                     self._log.error("outbox", "%s %s given up after %s: %s", action, unique_id, error, message)
                     return None
-                wait = self._settings["TransactionMessageRetryInterval"] * self._attempts
+                wait = min(self._settings["TransactionMessageRetryInterval"] * self._attempts, _LONGEST_WAIT_S)
                 self._log.warning("outbox", "%s %s: %s; again in %d s", action, unique_id, error, wait)
             await asyncio.sleep(wait)
 

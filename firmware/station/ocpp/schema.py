@@ -100,6 +100,11 @@ def check(shape: "Shape", payload, strict: bool = True) -> "Violation | None":
     return _check(shape, payload, strict)
 
 
+def check_item(shape: "Shape", item) -> "Violation | None":
+    """The same for an item of a list, which is of the wrong type if it is no object; always strict."""
+    return _check(shape, item, True)
+
+
 @micropython.native
 def _check(shape, value, strict, typeof=type, size=len, types=_TYPES):
     # The last three are never passed: they make globals and built-ins locals, which are much faster.

@@ -7,13 +7,16 @@
     write(ws.output())               what there is to say: answers to pings and closes, and what was queued by
     ws.send_text(text), ws.ping(), ws.close()
 
-Events: `(OPEN,)`, `(MESSAGE, bytearray)`, `(PONG, payload)` and one last, `(REFUSED, http_status, text)` or
-`(CLOSED, code, reason)`. A peer that breaks the protocol costs the connection: the close frame is queued, CLOSED
-tells its code (§7.1.7). After the last event write `output()` and close the socket; what is received later is
-ignored. Misuse by the caller is `LocalError`.
+Events: `(OPEN,)`, `(MESSAGE, bytearray)`, `(PIECE, bytes, last)`, `(PONG, payload)` and one last, `(REFUSED,
+http_status, text)` or `(CLOSED, code, reason)`. A peer that breaks the protocol costs the connection: the close frame
+is queued, CLOSED tells its code (§7.1.7). After the last event write `output()` and close the socket; what is received
+later is ignored. Misuse by the caller is `LocalError`.
 
-Memory: one message of at most `max_message` bytes. The peer makes the output grow by one pong and one close frame,
-no more, however often it pings.
+A message that `in_pieces` asks for (see `websocket_message`) comes as PIECEs, checked like any other. Each is for use
+before the next `event()`, it may lie in `data`; who takes time for it holds the peer back.
+
+Memory: one message of at most `max_message` bytes; nothing of one in pieces. The peer makes the output grow by one
+pong and one close frame, no more, however often it pings.
 """
 
 from micropython import const
@@ -28,12 +31,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
+    from station.ocpp.websocket_message import Piece
+
 __all__ = (
     "CLOSED",
     "CLOSING",
     "CONNECTING",
     "MESSAGE",
     "OPEN",
+    "PIECE",
     "PONG",
     "REFUSED",
     "LocalError",
@@ -51,6 +57,7 @@ CLOSED = const(3)
 MESSAGE = const(4)
 PONG = const(5)
 REFUSED = const(6)
+PIECE = const(7)
 
 # What can happen to the connection, and the state after it. None: it cannot, or must not, happen there.
 _SEND = const(0)  # the caller sends a text or a ping
@@ -89,6 +96,7 @@ class WebSocket:
         user: "str | None" = None,
         password: "bytes | None" = None,
         max_message: int,
+        in_pieces: "Callable[[Piece], bool | None] | None" = None,
         random: "Callable[[int], bytes]",
     ):
         """`random(n)`: n bytes that no one can guess (§10.3). `max_message`: bytes. Raises ValueError."""
@@ -113,7 +121,7 @@ class WebSocket:
         self._control = bytearray(frame.CONTROL_LIMIT)
         self._control_size = 0
         # the message that is being received, over all its frames
-        self._message = Message(max_message)
+        self._message = Message(max_message, in_pieces)
         self._in_message = False
         self._last_frame = False
 
@@ -282,7 +290,11 @@ class WebSocket:
                 self._control_size += size
             else:
                 self._message.take(piece, self._left, self._last_frame)
-        return None if self._left else self._end_frame()
+        return self._take_piece() if self._left else self._end_frame()
+
+    def _take_piece(self) -> "tuple | None":
+        piece = self._message.piece()
+        return None if piece is None else (PIECE, piece, False)
 
     def _end_frame(self) -> "tuple | None":
         opcode = self._opcode
@@ -290,9 +302,11 @@ class WebSocket:
         if opcode & frame.CONTROL:
             return self._end_control(opcode, bytes(self._control[: self._control_size]))
         if not self._last_frame:
-            return None
+            return self._take_piece()
         self._in_message = False
-        return (MESSAGE, self._message.end())
+        piece = self._message.piece()
+        message = self._message.end()
+        return (PIECE, piece or b"", True) if message is None else (MESSAGE, message)
 
     def _end_control(self, opcode: int, payload: bytes) -> "tuple | None":
         if opcode == frame.PING:

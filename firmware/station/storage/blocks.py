@@ -4,8 +4,12 @@ What a power cut leaves: a header or a record, whole, or words in which nothing 
 all of it. `find` passes over such words, `used` counts them.
 
 An erase block is a row of 32-byte words. Words 0 and 1 hold the block's header, twice, for a bit may flip:
-magic, salt, count of blocks entered, number of the block's first record, mark, lowest number kept, checksum.
-Behind them lie the records, each of whole words, none across two blocks:
+
+    magic | salt u32 | entered u32 | first u32 | freed u32 | kept u32 | level u8, covered u24 | checksum u32
+
+`entered` counts the blocks entered, `first` is the number of the block's first record, `freed` the mark, `kept`
+the lowest number kept. A thinned block has a level, and stands for `covered` numbers behind its first.
+Behind the header lie the records, each of whole words, none across two blocks:
 
     kind u8 | wanted u24 | length u16 | number u16 | checksum u32 | payload | 0xFF …
 
@@ -24,8 +28,8 @@ FIRST_WORD = const(2)
 LARGEST = const(16)  # words of the largest record
 PREFIX = const(12)  # bytes before the payload
 MARK = const(0xFE)  # kind of a mark
-_MAGIC = b"LPJ1"
-_CHECKED = const(24)  # bytes of a header before its checksum
+_MAGIC = b"LPJ2"
+_CHECKED = const(28)  # bytes of a header before its checksum
 _MASK = const(0xFFFFFFFF)
 
 
@@ -59,14 +63,14 @@ class Blocks:
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def header(self, block: int) -> "tuple[int, int, int, int, int] | None":
-        """(salt, entered, first, freed, kept) from either copy."""
+    def header(self, block: int) -> "tuple[int, int, int, int, int, int, int] | None":
+        """(salt, entered, first, freed, kept, level, highest number that it replaces) from either copy."""
         both = self._proof
         self._region.read(block * self._size, both)
         for start in (0, WORD):
-            magic, salt, entered, first, freed, kept, checksum = struct.unpack_from("<4sIIIIII", both, start)
+            magic, salt, entered, first, freed, kept, rank, checksum = struct.unpack_from("<4sIIIIIII", both, start)
             if magic == _MAGIC and binascii.crc32(both[start : start + _CHECKED]) == checksum:
-                return salt, entered, first, freed, kept
+                return salt, entered, first, freed, kept, rank & 0xFF, first + (rank >> 8)
         return None
 
     def find(self, view: memoryview, block: int, word: int, end: int, number: int) -> "tuple | None":
@@ -112,17 +116,25 @@ class Blocks:
 
     def begin(self, block: int, entered: int, first: int, freed: int, kept: int) -> bool:
         """Erase `block` and write its header. False if the flash failed."""
-        if not self._erase(block):
+        if not self.erase(block):
             return False
-        view = self._view[: 2 * WORD]
-        _blank(view)
-        for start in (0, WORD):
-            struct.pack_into("<4sIIIII", view, start, _MAGIC, self.salt, entered, first, freed, kept)
-            struct.pack_into("<I", view, start + _CHECKED, binascii.crc32(view[start : start + _CHECKED]))
-        if self._program(block, 0, view):
+        if self._program(block, 0, self._pack_header(entered, first, freed, kept, 0)):
             return True
-        self._erase(block)  # half of the header may be right, and must not be found
+        self.erase(block)  # half of the header may be right, and must not be found
         return False
+
+    def seal(self, block: int, entered: int, first: int, freed: int, kept: int, level: int, last: int) -> bool:
+        """Write the header of a thinned block, behind all that is in it. False if nobody will ever find it."""
+        rank = last - first << 8 | level
+        return self._program(block, 0, self._pack_header(entered, first, freed, kept, rank)) or (
+            self.header(block) is not None
+        )
+
+    def copy(self, block: int, word: int, view: memoryview, length: int) -> bool:
+        """Program at `word` the record that `find` has read into `view`. False if the flash failed."""
+        end = span(length) * WORD
+        _blank(view[PREFIX + length : end])
+        return self._program(block, word, view[:end])
 
     def write(self, block: int, word: int, kind: int, payload, number: int, freed: int) -> bool:
         """Program a record at `word`. False if the flash failed; the words are used up then, too."""
@@ -136,13 +148,21 @@ class Blocks:
         struct.pack_into("<I", view, PREFIX - 4, self._checksum(view, size, number))
         return self._program(block, word, view[:end])
 
-    def _erase(self, block: int) -> bool:
+    def erase(self, block: int) -> bool:
+        """False if the flash failed."""
         try:
             self._region.erase(block)
         except OSError as error:
             self._log.error("journal", "block %d cannot be erased: %s", block, error)
             return False
         return True
+
+    def _pack_header(self, entered: int, first: int, freed: int, kept: int, rank: int) -> memoryview:
+        view = self._view[: 2 * WORD]
+        for start in (0, WORD):
+            struct.pack_into("<4sIIIIII", view, start, _MAGIC, self.salt, entered, first, freed, kept, rank)
+            struct.pack_into("<I", view, start + _CHECKED, binascii.crc32(view[start : start + _CHECKED]))
+        return view
 
     def _program(self, block: int, word: int, data: memoryview) -> bool:
         """Program and read back: worn flash may fail without saying so, or say so and be right all the same."""

@@ -1,5 +1,7 @@
 """For the journal's tests: `make` and `content`, and `Model`, what a journal must hold after whatever befell it.
 
+`Parity` is a policy for thinning: of READING, each level keeps every other number of those the level before kept.
+
 Regions are small (words by the dozen), so that the ring turns often.
 """
 
@@ -42,6 +44,20 @@ def random_from(seed):
     return lambda limit: generator.getrandbits(24) % limit
 
 
+READING = 2  # the kind that gives way
+
+
+class Parity:
+    def __init__(self):
+        self.gone = []
+
+    def keeps(self, number, kind, payload, level):
+        return kind != READING or number % (2 << level) == 0
+
+    def left_out(self, number, kind, payload):
+        self.gone.append(number)
+
+
 class Model:
     """What a journal must hold, written down as its user did it."""
 
@@ -51,6 +67,9 @@ class Model:
         self.synced = 0
         self.hold = None
         self.pending = None  # (kind, payload) under way
+        self.gone = {}  # number: (kind, payload) of what thinning left out; freed, it may come back
+        self.going = []  # numbers that a thinning under way will leave out
+        self.unwanted = 0  # below this number thinning left out what it liked
 
     def append(self, journal, kind, payload):
         self.pending = kind, payload
@@ -72,6 +91,28 @@ class Model:
         if journal.sync():
             self.synced = self.freed
 
+    def thin(self, journal, between=None):
+        """Thin one block, and say whether there was one; `between()` is called at every pause."""
+        policy = Parity()
+        self.going = policy.gone
+        thinned = False
+        for done in journal.thin(policy):
+            thinned = done
+            if done:
+                for number in policy.gone:
+                    self.gone[number] = self.written.pop(number)
+            elif between:
+                between()
+            self.unwanted = max(self.unwanted, min(self.freed + 1, self.hold or self.freed + 1))
+        self.going = []
+        return thinned
+
+    def compare(self, journal):
+        """The journal that was not mounted again must hold the same."""
+        wanted = [(seq,) + self.written[seq] for seq in sorted(self.written) if seq > self.freed]
+        found = content(journal)
+        assert found == wanted, (found, wanted)
+
     def check(self, journal):
         """Compare with a journal that was mounted again; then take what came back as the truth."""
         found = {seq: (kind, payload) for seq, kind, payload in content(journal, journal.oldest)}
@@ -80,8 +121,12 @@ class Model:
         assert journal.oldest <= journal.first, (journal.oldest, journal.first)
         if self.hold is not None:
             assert journal.oldest <= self.hold, (journal.oldest, self.hold)
+        going = [seq for seq in self.going if seq >= journal.oldest]
+        left = [seq for seq in going if seq in found]
+        assert not left or len(left) == len(going), "of %r only %r is left" % (going, left)
         for seq, record in self.written.items():
-            assert seq < journal.oldest or found.get(seq) == record, "record %d of %d to %d: %r, not %r" % (
+            given_up = seq < max(journal.oldest, self.unwanted) or (seq in going and not left)
+            assert given_up or found.get(seq) == record, "record %d of %d to %d: %r, not %r" % (
                 seq,
                 journal.oldest,
                 last,
@@ -89,7 +134,9 @@ class Model:
                 record,
             )
         for seq, record in found.items():
-            if seq not in self.written:
+            if seq < journal.first and seq in self.gone:
+                assert record == self.gone[seq], "record %d: %r came back" % (seq, record)
+            elif seq not in self.written:
                 assert seq > last and record == self.pending, "record %d: %r was never appended" % (seq, record)
                 last = seq
         assert journal.next > last, (journal.next, last)
@@ -100,3 +147,4 @@ class Model:
         self.written = found
         self.freed = self.synced = journal.first - 1
         self.hold = self.pending = None
+        self.going = []

@@ -1,4 +1,7 @@
-"""A backend on loopback inside the process: it accepts by hand, reads when told to and speaks just enough WebSocket."""
+"""A backend on loopback inside the process: it accepts by hand, reads when told to and speaks just enough WebSocket.
+
+And the settings of a link to it.
+"""
 
 import asyncio
 import binascii
@@ -22,6 +25,32 @@ def listen():
             return listener, port
         except OSError:
             listener.close()
+
+
+class Settings(dict):
+    """The keys that a link reads; `change` tells it, as a backend's ChangeConfiguration would."""
+
+    def __init__(self, **more):
+        super().__init__()
+        self.update(
+            {
+                "RetryBackOffWaitMinimum": 3600,
+                "RetryBackOffRepeatTimes": 3,
+                "RetryBackOffRandomRange": 0,
+                "WebSocketPingInterval": 0,
+                "WebSocketMaxMessageSize": 4096,
+                "MessageTimeout": 30,
+            }
+        )
+        self.update(more)
+        self._listener = None
+
+    def on_change(self, name, callback):
+        self._listener = callback
+
+    def change(self, name, value):
+        self[name] = value
+        self._listener(value)
 
 
 class Backend:
@@ -87,10 +116,10 @@ class Peer:
             if opcode == 1:
                 return payload
 
-    async def send(self, payload, opcode=1):
-        head = bytes((0x80 | opcode, len(payload))) if len(payload) < 126 else None
+    async def send(self, payload, opcode=1, fin=0x80):
+        head = bytes((fin | opcode, len(payload))) if len(payload) < 126 else None
         if head is None:
-            head = bytes((0x80 | opcode, 126)) + len(payload).to_bytes(2, "big")
+            head = bytes((fin | opcode, 126)) + len(payload).to_bytes(2, "big")
         self.stream.write(head + payload)
         await self.stream.drain()
 
