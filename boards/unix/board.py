@@ -22,8 +22,8 @@ EXTENSIONS = ()  # names of modules with `extend(app)`; start.py adds the one of
 
 _BLOCK = const(4096)
 _FILESYSTEM = (0, 256)  # first block, blocks
-_REGIONS = {"journal": (256, 256), "cards": (512, 2048)}
-_BLOCKS = const(2560)
+_REGIONS = {"journal": (256, 256), "cards": (512, 2048), "cache": (2560, 32)}
+_BLOCKS = const(2592)
 _METER_ADDRESS = const(1)
 
 _provisioning = b""
@@ -81,7 +81,7 @@ def filesystem() -> Slice:
 
 
 def region(name: str) -> tuple:
-    """(device, first block, blocks) of the raw region "journal" or "cards"."""
+    """(device, first block, blocks) of the raw region "journal", "cards" or "cache"."""
     first, blocks = _REGIONS[name]
     return _flash, first, blocks
 

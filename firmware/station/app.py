@@ -17,6 +17,8 @@ from station.charging.charge_point import ChargePoint
 from station.charging.connector import Connector, Devices
 from station.charging.faults import WARNINGS, Faults
 from station.charging.interlock import Interlock
+from station.charging.local_list import LocalList
+from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
 from station.clock import Clock
 from station.drivers import system, timer
@@ -31,16 +33,20 @@ from station.log import Log
 from station.ocpp import websocket
 from station.ocpp.backend import Backend
 from station.ocpp.dispatch import Dispatcher
+from station.ocpp.id_tags import IdTags
 from station.ocpp.link import Link
 from station.ocpp.outbox import Outbox
 from station.ocpp.profiles.core import Core
 from station.ocpp.profiles.data_transfer import DataTransfer
+from station.ocpp.profiles.local_auth_list import LocalAuthList
 from station.ocpp.registration import Registration
 from station.ocpp.reporter import Reporter
 from station.ocpp.shutdown import Shutdown
 from station.ocpp.spectators import Spectators, describe
 from station.settings import Settings
-from station.storage import atomic, filesystem
+from station.storage import atomic, filesystem, secret
+from station.storage.card_table import CardTable
+from station.storage.cards.card_hash import CardHash
 from station.storage.journal import Journal
 from station.storage.region import Region
 from station.supervisor import Supervisor
@@ -48,9 +54,10 @@ from station.supervisor import Supervisor
 _LOG_BYTES = const(8192)
 _FEED_MS = const(1000)
 _SETTINGS = filesystem.ROOT + "/settings.json"
-_CACHE = filesystem.ROOT + "/cache.json"
+_SECRET = filesystem.ROOT + "/secret"
 _AVAILABILITY = filesystem.ROOT + "/availability.json"
 _BOOTS = filesystem.ROOT + "/boots.json"
+_DROPPED = filesystem.ROOT + "/dropped.json"
 
 
 class App:
@@ -84,16 +91,41 @@ class App:
         self._journal = Journal(Region(*board.region("journal")), log)
         self._journal.mount()
         self._ledger = ledger = Ledger(self._journal, clock, log)
+        self._thinner = Thinner(self._journal, ledger, log, _DROPPED)
         self._interlocks = []
         connectors = []
         for i in range(1, given.connectors + 1):
             devices = self._build_devices(board.connector(i), given.lock)
             connector = Connector(i, devices, settings, clock, ledger, log, given.max_current_a * 10, given.phases)
             connectors.append(connector)
-        self._cache = Cache(_CACHE, settings, clock, log)
-        self._authorization = Authorization(settings, clock, self._cache, log, self._ask, self._is_online)
+        self._cache = self._build_cache(board)
+        table = CardTable(Region(*board.region("cards")), log)
+        table.mount()
+        self._local_list = LocalList(table, self._card_hash, self._cache, settings, log)
+        self._authorization = Authorization(
+            settings, clock, self._cache, log, self._ask, self._is_online, self._local_list
+        )
         self._charge_point = ChargePoint(connectors, self._authorization, settings, clock, ledger, log, _AVAILABILITY)
         self._charge_point.load()
+
+    def _build_cache(self, board) -> Cache:
+        """The authorization cache, which is worth nothing without the secret by which it names cards."""
+        log = self._log
+        key = secret.load(_SECRET, log)
+        is_new = key is None
+        key = key or secret.make()
+        self._card_hash = CardHash(key)
+        journal = Journal(Region(*board.region("cache")), log)
+        journal.mount()
+        cache = Cache(journal, self._card_hash, self._settings, self._clock, log)
+        if not is_new:
+            cache.load()
+            return cache
+        if journal.next > 1:
+            log.error("cache", "the secret of its cards is lost: starting with an empty one")
+            cache.clear()
+        secret.store(_SECRET, key, log)
+        return cache
 
     def _build_devices(self, pins: dict, with_lock: bool) -> Devices:
         pilot = Pilot(*pins["pilot"])
@@ -117,6 +149,7 @@ class App:
             password=given.password,
             ca=given.ca.encode() if given.ca else None,
             serve=self._dispatcher.serve,
+            stream=self._dispatcher.stream,
             trace=self._spectators.frame,
         )
         self._registration = Registration(link, settings, clock, log, _boot_notification(given))
@@ -124,19 +157,27 @@ class App:
         self._spectators.charge_point = point
         self._spectators.listener = reporter
         point.listener = self._spectators
-        self._outbox = Outbox(self._journal, link, point, self._authorization, settings, clock, log, given.phases)
+        id_tags = IdTags(self._card_hash.parent)
+        self._outbox = Outbox(
+            self._journal, link, point, self._authorization, settings, clock, log, given.phases, id_tags
+        )
         self._ledger.on_append = self._outbox.appended
         self._ledger.on_renewed = self._outbox.renewed
-        self.backend = Backend(link, self._registration, reporter, self._outbox, log)
+        self._thinner.on_thinned = self._outbox.thinned
+        self.backend = Backend(link, self._registration, reporter, self._outbox, id_tags, log)
         self._shutdown = Shutdown(point, self.backend, self._outbox, self._cache, link, system.reset, log)
         self.data_transfer = DataTransfer()
         core = Core(point, settings, self._cache, self._shutdown.request, self._registration, log)
         self._dispatcher.admit = self._registration.admits
         self._dispatcher.add(core.handlers())
         self._dispatcher.add(self.data_transfer.handlers())
+        lists = LocalAuthList(self._local_list, id_tags)
+        self._dispatcher.add(lists.handlers())
+        self._dispatcher.add_streams(lists.streams())
         for name in getattr(board, "EXTENSIONS", ()):
             __import__(name)
             sys.modules[name].extend(self)
+        settings.provide("LocalAuthListMaxLength", lambda: self._local_list.max_length)
         settings.provide("JournalDepth", lambda: self._outbox.depth)
         settings.provide("JournalOldest", self._outbox.oldest)
         settings.provide("JournalDropped", lambda: self._ledger.dropped)
@@ -174,6 +215,8 @@ class App:
         start("report", self.backend.report)
         start("deliver", self.backend.deliver)
         start("cache", self._cache.run)
+        start("local list", self._local_list.run)
+        start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
         await self._feed(timers)
 

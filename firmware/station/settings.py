@@ -71,18 +71,21 @@ _TABLE = (
     ("StopTxnAlignedDataMaxLength", _INT, 13, 1, 13, _READ),  # §9.1.26
     ("StopTxnSampledData", _MEASURANDS, "", None, None, _WRITE),  # §9.1.27
     ("StopTxnSampledDataMaxLength", _INT, 13, 1, 13, _READ),  # §9.1.28
-    ("SupportedFeatureProfiles", _TEXT, "Core", None, None, _COMPUTED),  # §9.1.29
+    ("SupportedFeatureProfiles", _TEXT, "Core,LocalAuthListManagement", None, None, _COMPUTED),  # §9.1.29
     ("SupportedFeatureProfilesMaxLength", _INT, 6, 6, 6, _READ),  # §9.1.30
     ("TransactionMessageAttempts", _INT, 3, 1, 100, _WRITE),  # §9.1.31
     ("TransactionMessageRetryInterval", _INT, 60, 1, MAX_SECONDS, _WRITE),  # §9.1.32 s
     ("UnlockConnectorOnEVSideDisconnect", _BOOL, True, None, None, _WRITE),  # §9.1.33
     ("WebSocketPingInterval", _INT, 60, 0, MAX_SECONDS, _WRITE),  # §9.1.34 s, 0: off
+    ("LocalAuthListEnabled", _BOOL, True, None, None, _WRITE),  # §9.2.1
+    ("LocalAuthListMaxLength", _INT, 0, 0, None, _COMPUTED),  # §9.2.2 cards that the flash has room for
+    ("SendLocalListMaxLength", _INT, 100_000, 1, 100_000, _READ),  # §9.2.3 entries in one message
     # Named as in OCPP 2.0.1 (OCPPCommCtrlr)
     ("RetryBackOffRandomRange", _INT, 10, 0, 3600, _WRITE),  # s
     ("RetryBackOffRepeatTimes", _INT, 5, 0, 10, _WRITE),  # doublings
     ("RetryBackOffWaitMinimum", _INT, 10, 1, 3600, _WRITE),  # s
     # This station's own
-    ("AuthorizationCacheMaxLength", _INT, 50, 1, 200, _WRITE),  # cards
+    ("AuthorizationCacheMaxLength", _INT, 200, 1, 1000, _WRITE),  # cards
     ("JournalDepth", _INT, 0, 0, None, _COMPUTED),  # messages that wait for the backend
     ("JournalDropped", _INT, 0, 0, None, _COMPUTED),  # readings given up for want of room
     ("JournalOldest", _TEXT, "", None, None, _COMPUTED),  # date-time of the oldest that waits

@@ -17,8 +17,10 @@ from station.charging import metering
 from station.charging.authorization import IdTagInfo
 from station.charging.transaction import Ledger
 from station.clock import Clock
+from station.ocpp.id_tags import IdTags
 from station.ocpp.mask import mask
 from station.ocpp.outbox import Outbox
+from station.storage.cards.card_hash import CardHash
 from station.storage.journal import Journal
 from station.storage.region import Region
 
@@ -39,7 +41,7 @@ class Backend:
             return {"transactionId": 4711, "idTagInfo": {"status": "Accepted"}}
         return {}
 
-    def judged(self, number, transaction_id, accepted):
+    def judged(self, number, transaction_id, accepted, parent_id_tag):
         self.ledger.started(number, transaction_id, accepted)
 
     def learn(self, id_tag, info: IdTagInfo):
@@ -66,7 +68,8 @@ async def measure_flash():
     backend = Backend()
     backend.ledger = ledger
     settings = {"TransactionMessageAttempts": 3, "TransactionMessageRetryInterval": 60}
-    outbox = Outbox(journal, backend, backend, backend, settings, clock, log, 3)
+    id_tags = IdTags(CardHash(bytes(32)).parent)
+    outbox = Outbox(journal, backend, backend, backend, settings, clock, log, 3, id_tags)
     ledger.on_append = outbox.appended
     delivery = asyncio.create_task(outbox.run())
 

@@ -6,6 +6,7 @@ it would be too long: the unix port interns its arguments and dies of one of mor
 Commands: `call` (tag, action, payload), `hold`, `release`, `close`, `set` (name, value), `advance` (ms), `go` (lets a
 handler that waits go on), `ping`. Events: `up`, `down` (reason), `log` (level, text), `answer` (tag, payload), `failed`
 (tag, error, text, …), `closed`, `pong`. A DataTransfer to it does as its vendorId says: `echo`, `fail`, `wait`, `ask`.
+A SendLocalList comes in pieces; it waits at the card `wait` and ends with `list` or `aborted` (count: of the cards).
 """
 
 import json
@@ -58,6 +59,27 @@ class Settings(dict):
             self._callback(value)
 
 
+class Sink:
+    """What the cards of a SendLocalList are told."""
+
+    def __init__(self, gate):
+        self._gate = gate
+        self._count = 0
+
+    async def element(self, item):
+        if item["idTag"] == "wait":
+            tell("waiting")
+            await self._gate.wait()
+        self._count += 1
+
+    async def finish(self, payload):
+        tell("list", count=self._count, payload=payload)
+        return {"status": "Accepted"}
+
+    def abort(self):
+        tell("aborted", count=self._count)
+
+
 class Box:
     def __init__(self, config):
         self.settings = Settings()
@@ -73,15 +95,21 @@ class Box:
             password=password.encode() if password else None,
             ca=ca.encode() if ca else None,
             serve=self.serve,
+            stream=self.stream,
         )
         self.link.on_up = lambda: tell("up")
         self.link.on_down = lambda reason: tell("down", reason=reason)
 
-    async def serve(self, frame):
+    def stream(self, action):
+        return (lambda: Sink(self.gate)) if action == "SendLocalList" else None
+
+    async def serve(self, frame, call=None):
         if isinstance(frame, framer.FrameError):
             if frame.unique_id is None:
                 return None
             return framer.error(frame.unique_id, frame.code, frame.description)
+        if call:
+            return framer.result(frame[1], await call.finish(frame[3]))
         payload = frame[3]
         wish = payload.get("vendorId")
         if wish == "fail":

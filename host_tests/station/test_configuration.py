@@ -57,7 +57,7 @@ CORE = {
 }
 # of the station's own: the same
 OWN = {
-    "AuthorizationCacheMaxLength": (("1", "200"), ("0", "201")),
+    "AuthorizationCacheMaxLength": (("1", "1000"), ("0", "1001")),
     "JournalDepth": None,
     "JournalDropped": None,
     "JournalOldest": None,

@@ -555,6 +555,95 @@ async def test_a_handler_that_fails_and_a_call_that_is_malformed(box):
         await assert_works(station, connection)
 
 
+# ---- a CALL larger than memory
+
+
+def list_of(count, *more):
+    cards = [{"idTag": f"CARD{i:08}", "idTagInfo": {"status": "Accepted"}} for i in range(count)]
+    payload = {"listVersion": 3, "updateType": "Full", "localAuthorizationList": [*cards, *more]}
+    return json.dumps([2, "list", "SendLocalList", payload])
+
+
+@pytest.mark.parametrize("size", [None, 1, 1000, 100_000], ids=lambda size: f"fragments of {size}" if size else "whole")
+async def test_a_list_larger_than_memory(box, size):
+    """The process has 2 MB, and others' messages 4 KiB; it is answered in its turn, pings between its fragments too."""
+    text = list_of(30 if size == 1 else 50_000)
+    assert size == 1 or len(text) > 3_000_000
+    async with Backend() as backend:
+        station = await box(backend.url(), settings={"WebSocketMaxMessageSize": 4096})
+        connection = await backend.connection()
+        await station.expect("up")
+        await send(connection, 2, "before", "DataTransfer", {"vendorId": "wait"})
+
+        async def fragments():
+            for i in range(0, len(text), size):
+                yield text[i : i + size]
+                if i // size % 20 == 3:
+                    await in_time(await connection.ping())
+
+        await in_time(connection.send(fragments() if size else text))
+        await send(connection, 2, "after", "DataTransfer", {"vendorId": "echo"})
+        station.send("go")
+        assert [(await receive(connection))[:2] for _ in range(3)] == [[3, "before"], [3, "list"], [3, "after"]]
+        event = await station.expect("list")
+        assert (event["count"], event["payload"]) == (text.count('idTag"'), {"listVersion": 3, "updateType": "Full"})
+        await assert_works(station, connection)
+        assert backend.count == 1
+
+
+async def test_a_sink_that_takes_its_time_holds_the_backend_back(box):
+    text = list_of(100_000)
+    first = text.index('{"idTag"')
+    async with Backend() as backend:
+        station = await box(backend.url(), settings={"WebSocketPingInterval": 60})
+        connection = await backend.connection()
+        await station.expect("up")
+        sending = asyncio.create_task(connection.send(text[:first] + '{"idTag":"wait"},' + text[first:]))
+        await station.expect("waiting")
+        for _ in range(10):
+            station.send("advance", ms=60_000)
+            await station.round_trip()  # not taken for silence, and the rest of it lives
+        assert not sending.done()
+        station.send("go")
+        await in_time(sending)
+        assert await receive(connection) == [3, "list", {"status": "Accepted"}]
+        await assert_works(station, connection)
+        assert backend.count == 1
+
+
+@pytest.mark.parametrize("how", ["lost", "broken", "broken off", "no UTF-8"])
+async def test_a_list_that_does_not_come_to_its_end(box, how):
+    text = list_of(3000)
+    async with Backend() as backend:
+        station = await box(backend.url())
+        connection = await backend.connection()
+        await station.expect("up")
+
+        async def fragments():
+            yield text[:100_000].encode()
+            if how == "lost":
+                connection.transport.abort()
+            elif how == "no UTF-8":
+                yield b"\xff"
+
+        # broken: it goes on with what is no JSON; broken off: it ends here
+        end = b"]]" + text.encode() if how == "broken" else b""
+        with contextlib.suppress(ConnectionClosed):
+            if how.startswith("broken"):
+                await connection.send(text[:100_000].encode() + end, text=True)
+                assert (await receive(connection))[:3] == [4, "list", "FormationViolation"]
+            else:
+                await connection.send(fragments(), text=True)
+        await station.expect("aborted")
+        if how in ("lost", "no UTF-8"):
+            connection = await backend.connection()
+            await station.expect("up")
+        await connection.send(list_of(5))
+        assert await receive(connection) == [3, "list", {"status": "Accepted"}]
+        await station.expect("list", count=5)
+        await assert_works(station, connection)
+
+
 # ---- endings
 
 

@@ -3,18 +3,10 @@
 import asyncio
 import unittest
 
-from cards import Model, info, key, make, send
+from cards import Model, cards, info, key, make, removals, send
 from station.storage.card_table import CardTable, TableFull, UpdateEnded
 from station.storage.cards.card_hash import CardHash
 from station.storage.region import Region
-
-
-def cards(*ranges):
-    return [(number, info(number)) for part in ranges for number in part]
-
-
-def removals(numbers):
-    return [(number, None) for number in numbers]
 
 
 class TestFull(unittest.TestCase):
@@ -177,7 +169,7 @@ class TestDifferential(unittest.TestCase):
 
 class TestMerge(unittest.TestCase):
     def changed(self):
-        flash, table, log = make()
+        flash, table, _ = make()
         model = Model()
         model.send(table, 1, cards(range(300)), full=True)
         model.send(table, 2, cards(range(295, 350)) + removals(range(0, 300, 11)))
@@ -337,6 +329,13 @@ class TestUpdate(unittest.TestCase):
         ):
             with self.assertRaises(ValueError):
                 asyncio.run(update.put(*wrong))
+        for version in (1 << 31, -(1 << 31) - 1):
+            with self.assertRaises(ValueError):
+                asyncio.run(update.commit_full(version))
+            with self.assertRaises(ValueError):
+                asyncio.run(update.commit_differential(version))
+        with self.assertRaises(ValueError):
+            asyncio.run(update.remove(b"short"))
         asyncio.run(update.put(key(1), 255, (1 << 32) - 1, bytes(8)))
         asyncio.run(update.commit_full(-2147483648))
         self.assertEqual(table.get(key(1)), (255, (1 << 32) - 1, bytes(8)))
@@ -388,6 +387,8 @@ class TestRegion(unittest.TestCase):
         flash, _, log = make()
         with self.assertRaises(ValueError):
             CardTable(Region(flash, 0, 12), log)
+        with self.assertRaises(ValueError):
+            CardTable(Region(flash, 0, 24, word=256), log)
 
     def test_capacity_of_the_unix_board(self):
         flash, _, log = make()

@@ -583,6 +583,30 @@ class WholeTest(_Case, unittest.TestCase):
         self.assertEqual(self.point.warning[0], "NoError")
         self.assertEqual(self.above.told, [0, 0])
 
+    def test_a_journal_that_fills_is_told_before_readings_are_thinned(self):
+        journal, ledger = self.bench.journal, self.bench.ledger
+        while not ledger.is_filling():
+            self.assertFalse(ledger.is_short())
+            journal.append(99, bytes(400))
+        self.housekeep()
+        self.assertEqual((self.point.warning[0], self.point.warning[2]), ("OtherError", "JournalFilling"))
+        self.assertEqual(self.above.told, [0])
+        while ledger.has_room_for_readings():
+            journal.append(99, bytes(400))
+        self.housekeep()
+        self.assertEqual(self.point.warning[2], "JournalFilling")
+        self.point.store_full()
+        self.assertEqual(self.point.warning[2], "JournalFull")
+        self.housekeep()
+        self.assertEqual(self.point.warning[2], "JournalFull")
+        while not ledger.has_room_for_readings():
+            journal.free(journal.first + 7)
+        self.housekeep()
+        self.assertEqual(self.point.warning[2], "JournalFilling")
+        journal.free(journal.next - 1)
+        self.housekeep()
+        self.assertEqual(self.point.warning[0], "NoError")
+
     def test_a_dead_reader_is_told_with_connector_0(self):
         reader = FakeReader()
         self.point.readers.append(reader)

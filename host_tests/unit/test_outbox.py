@@ -273,7 +273,7 @@ class MessagesTest(_Case, unittest.TestCase):
     def test_a_record_that_a_bit_flip_took_holds_nothing_up(self):
         self.session()
         cells = bytes(self.bench.flash.cells)
-        at = cells.find(records.pack_reading(1, NOON + 60, metering.PERIODIC, ENERGY, 0, (1100,)))
+        at = cells.find(records.pack_reading(1, NOON + 60, metering.PERIODIC, ENERGY, 0, (1100,), 1))
         self.assertGreater(at, 0)
         self.bench.flash.flip(at, 3)
         self.deliver(most_ms=2000)

@@ -48,6 +48,13 @@ class RecordsTest(unittest.TestCase):
         self.assertEqual(records.unpack_start(payload), fields)
         self.assertLess(len(payload), MAX_PAYLOAD)
 
+    def test_the_index_of_a_reading(self):
+        for stop_mask in (0, 1, 0x7FF):
+            for index, stored in ((0, 0), (1, 1), (15, 15), (16, 0), (37, 5)):
+                payload = records.pack_reading(9, 60, metering.CLOCK, 3, stop_mask, (1, 2), index)
+                self.assertEqual(records.unpack_index(payload), (stored, stop_mask != 0))
+                self.assertEqual(records.unpack_reading(payload), (9, 60, metering.CLOCK, 3, stop_mask, (1, 2)))
+
     def test_reading(self):
         mask = measurands.mask_of("Energy.Active.Import.Register,Voltage", 3)
         stop_mask = measurands.mask_of("Frequency", 3)

@@ -288,6 +288,18 @@ class StreamedCallTest(unittest.TestCase):
 
         self.run_test(test)
 
+    def test_a_server_that_ends_leaves_no_sink_waiting(self):
+        async def test():
+            server = asyncio.create_task(self.incoming.run())
+            self.up()
+            await self.incoming.take_piece(message(GOOD, GOOD)[:-20], False)
+            await settle()
+            server.cancel()
+            await settle()
+            self.assertEqual(self.told[-1], "abort")
+
+        asyncio.run(test())
+
     def test_cancelled_in_the_middle_of_a_piece(self):
         async def test():
             self.gate.clear()

@@ -207,7 +207,7 @@ class TestBoard(unittest.TestCase):
         filesystem = board.filesystem()
         self.assertEqual((filesystem.ioctl(4, 0), filesystem.ioctl(5, 0)), (256, 4096))
         end = 256
-        for name, blocks in (("journal", 256), ("cards", 2048)):
+        for name, blocks in (("journal", 256), ("cards", 2048), ("cache", 32)):
             device, first, count = board.region(name)
             self.assertEqual((first, count), (end, blocks))
             end += count

@@ -32,6 +32,7 @@ ACCEPTED = "Accepted"
 REJECTED = "Rejected"
 SCHEDULED = "Scheduled"
 
+_JOURNAL_FILLING = ("OtherError", "the transaction store is filling", "JournalFilling")
 _JOURNAL_FULL = ("OtherError", "the transaction store is full", "JournalFull")
 _READER_DEAD = ("ReaderFailure", "a card reader does not answer", "")
 _NO_WARNING = ("NoError", "", "")
@@ -132,6 +133,7 @@ class ChargePoint:
 
     def store_full(self) -> None:
         self._warn(_JOURNAL_FULL, True)
+        self._warn(_JOURNAL_FILLING, False)
 
     def transaction_ended(self, connector) -> None:
         """A scheduled availability comes into force (OCPP 1.6 §5.2)."""
@@ -142,13 +144,14 @@ class ChargePoint:
     # --- cards
 
     async def run(self) -> None:
-        """The charge point's task: held cards, dead readers, and the end of a shortage of room."""
+        """The charge point's task: held cards, dead readers, and a shortage of room."""
         while True:
             await asyncio.sleep_ms(_HOUSEKEEPING_MS)
             self.match_held()
             self._warn(_READER_DEAD, not all([reader.alive for reader in self.readers]))
-            if _JOURNAL_FULL in self._warnings and self._ledger.has_room_for_readings():
-                self._warn(_JOURNAL_FULL, False)
+            full = _JOURNAL_FULL in self._warnings and not self._ledger.has_room_for_readings()
+            self._warn(_JOURNAL_FILLING, self._ledger.is_filling() and not full)
+            self._warn(_JOURNAL_FULL, full)
 
     async def serve_reader(self, reader, connector_ids: "tuple[int, ...]") -> None:
         """The task of one card reader; a reader that died is told with connector 0, and read again."""

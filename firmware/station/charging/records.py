@@ -38,11 +38,15 @@ REASONS = (
     "Other",
 )
 
+TOLD = (START, READING, STOP)  # each becomes a message
+
 NO_ID = const(-1)  # the transaction id of a transaction whose StartTransaction the backend never took
 
 _START = "<IIIiBB"
 _READING = "<IIHH"
-_CONTEXT_SHIFT = const(12)  # the context stands above the bits of the mask
+_CONTEXT_SHIFT = const(12)  # the context stands above the bits of the mask,
+_INDEX_SHIFT = const(12)  # and the reading's index above those of the stop mask
+INDICES = const(16)
 _STOP = "<IIIBB"
 _STARTED = "<IqB"  # backends that count in milliseconds since 1970 need more than 32 bits
 _CLOCK = "<BI"
@@ -72,11 +76,13 @@ def unpack_start(payload) -> tuple:
     return number, stamp, meter_wh, reservation_id, connector_id, id_tag, parent_id_tag or None
 
 
-def pack_reading(number, stamp, context, mask, stop_mask, values) -> bytes:
+def pack_reading(number, stamp, context, mask, stop_mask, values, index=0) -> bytes:
     """`values` are those of `stored_mask(mask, stop_mask)`, in the order of `measurands.select`.
 
+    `index` counts the readings that may be thinned out, modulo INDICES; one with 0 is never.
     One measurand, or two, fit with the journal's header into one word of flash.
     """
+    stop_mask |= index % INDICES << _INDEX_SHIFT
     head = struct.pack(_READING, number, stamp, mask | context << _CONTEXT_SHIFT, stop_mask)
     return head + struct.pack("<%dI" % len(values), *values)
 
@@ -86,7 +92,14 @@ def unpack_reading(payload) -> tuple:
     number, stamp, mask, stop_mask = struct.unpack_from(_READING, payload)
     size = struct.calcsize(_READING)
     values = struct.unpack_from("<%dI" % ((len(payload) - size) // 4), payload, size)
+    stop_mask &= (1 << _INDEX_SHIFT) - 1
     return number, stamp, mask >> _CONTEXT_SHIFT, mask & (1 << _CONTEXT_SHIFT) - 1, stop_mask, values
+
+
+def unpack_index(payload) -> "tuple[int, bool]":
+    """Of a READING: (index modulo INDICES, does StopTransaction want it)."""
+    stop_mask = struct.unpack_from("<H", payload, struct.calcsize(_READING) - 2)[0]
+    return stop_mask >> _INDEX_SHIFT, stop_mask & (1 << _INDEX_SHIFT) - 1 != 0
 
 
 def stored_mask(mask: int, stop_mask: int) -> int:

@@ -4,9 +4,10 @@
 these records. A power cut leaves a transaction without its STOP: at the next boot `replay` finds it and `recover`
 writes the STOP that is missing, with reason PowerLoss and the last stored reading (OCPP 1.6 §4.10, §7.36).
 
-When the journal fills, readings give way first: they are refused (and counted in `dropped`) while the room left
-is less than an eighth of the journal. A START is refused only when it and its STOP would not fit, so the STOP of
-a transaction that began always has its place.
+When the journal fills, readings give way first. With less than a quarter left it is filling, and the backend is
+warned; with less than a sixth `thinner` leaves some of them out; with less than an eighth new ones are refused.
+`dropped` counts both. A START is refused only when it and its STOP would not fit, so the STOP of a transaction that
+began always has its place.
 """
 
 from micropython import const
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 _STOP_ROOM = const(256)  # a STOP, a STARTED, a last reading
 _START_ROOM = const(192)
 _READING_ROOM = const(96)
-_READINGS_SHARE = const(8)  # readings are refused when less than 1/8 of the journal is left
+_READINGS_SHARE = const(8)  # readings are refused when less than 1/8 of the journal is left,
+_SHORT_PERCENT = const(133)  # thinned when less than this part of that is left,
+_FILLING_PERCENT = const(200)  # and at this the journal is said to be filling,
+_RELIEVED_PERCENT = const(220)  # until there is so much again
 _RENEW_AFTER = const(64)  # answered records kept for a transaction's sake; with more it moves when room is short
 
 
@@ -47,11 +51,23 @@ class Transaction:
         self.accepted = True  # what the backend said of the card in StartTransaction.conf
         self.last_meter = meter_start  # Wh, the newest stored reading
         self.last_stamp = stamp
+        self.last_seq = self.highest_seq = 0  # the readings that these two are from
+        self._counts = [0, 0]  # readings of the contexts PERIODIC and CLOCK
 
-    def has_read(self, meter_wh: int, stamp: int) -> None:
+    def has_read(self, meter_wh: int, stamp: int, seq: int) -> None:
         """A reading is stored. What was counted stays counted, though a meter that was reset shows less."""
-        self.last_meter = max(self.last_meter, meter_wh)
+        if meter_wh >= self.last_meter:
+            self.last_meter = meter_wh
+            self.highest_seq = seq
         self.last_stamp = stamp
+        self.last_seq = seq
+
+    def next_index(self, context: int) -> int:
+        """Readings at intervals are counted, each kind for itself; others are 0, which stays for ever."""
+        if context > metering.CLOCK:
+            return 0
+        self._counts[context] += 1
+        return self._counts[context]
 
 
 class Ledger:
@@ -64,9 +80,10 @@ class Ledger:
         self._log = log
         self._running: dict[int, Transaction] = {}  # number -> Transaction, at most one a connector
         self._clock_record_due = False
+        self._filling = self._refusing = False
         self.on_append: Callable[[int], None] = None
         self.on_renewed: Callable[[int, int], None] = None
-        self.dropped = 0
+        self.dropped = 0  # readings
         clock.on_set(self._clock_set)
 
     # --- at boot
@@ -85,7 +102,7 @@ class Ledger:
             number, stamp, _, _, _, values = records.unpack_reading(payload)
             self._clock.seen(stamp)
             if number in self._running:
-                self._running[number].has_read(values[0], stamp)
+                self._running[number].has_read(values[0], stamp, seq)
         elif kind == records.STARTED:
             number, transaction_id, accepted = records.unpack_started(payload)
             self.started(number, transaction_id, accepted)
@@ -119,6 +136,25 @@ class Ledger:
     def has_room_for_readings(self) -> bool:
         return self._journal.room() >= self._readings_floor() + _READING_ROOM
 
+    def is_short(self) -> bool:
+        """Must readings be thinned?"""
+        return self._journal.room() < self._readings_floor() * _SHORT_PERCENT // 100
+
+    def is_filling(self) -> bool:
+        """Is the journal about to run short?"""
+        percent = _RELIEVED_PERCENT if self._filling else _FILLING_PERCENT
+        room = self._journal.room()
+        filling = room < self._readings_floor() * percent // 100
+        if filling and not self._filling:
+            self._log.warning("ledger", "the journal is filling: %d of %d bytes left", room, self._journal.capacity)
+        self._filling = filling
+        return filling
+
+    def needs(self, number: int, seq: int) -> bool:
+        """Is this reading what a PowerLoss would be billed by?"""
+        transaction = self._running.get(number)
+        return transaction is not None and seq in (transaction.last_seq, transaction.highest_seq)
+
     def start(self, connector_id: int, id_tag: str, parent_id_tag, meter_wh: int) -> Transaction:
         """Write START and return the transaction. Raises JournalFull, OSError: then no transaction began."""
         self._make_room()
@@ -139,16 +175,18 @@ class Ledger:
         if not mask and not stop_mask:
             return True
         self._make_room()
+        index = transaction.next_index(context)
         if not self.has_room_for_readings():
-            if not self.dropped:
+            if not self._refusing:
                 self._log.error("ledger", "the journal is full: readings are given up from now on")
+            self._refusing = True
             self.dropped += 1
             return False
+        self._refusing = False
         stamp = self._stamp()
         values = measurands.select(records.stored_mask(mask, stop_mask), measurement)
-        payload = records.pack_reading(transaction.number, stamp, context, mask, stop_mask, values)
-        self._append(records.READING, payload)
-        transaction.has_read(values[0], stamp)
+        payload = records.pack_reading(transaction.number, stamp, context, mask, stop_mask, values, index)
+        transaction.has_read(values[0], stamp, self._append(records.READING, payload))
         return True
 
     def stop(self, transaction, meter_wh: int, reason: str, id_tag) -> None:
@@ -199,9 +237,9 @@ class Ledger:
     def _make_room(self) -> None:
         """A transaction that runs for weeks must not hold the whole ring: write its START again at the head.
 
-        The readings kept for its StopTransaction are given up with the old place.
+        That comes before anybody is warned. The readings kept for its StopTransaction are given up with the old place.
         """
-        if self._journal.room() >= self._readings_floor() + _START_ROOM:
+        if self._journal.room() >= self._readings_floor() * _FILLING_PERCENT // 100 + _START_ROOM:
             return
         for transaction in self._running.values():
             if self._journal.freed - transaction.seq > _RENEW_AFTER:
@@ -225,7 +263,7 @@ class Ledger:
         payload = records.pack_reading(
             transaction.number, transaction.last_stamp, metering.OTHER, 0, 0, (transaction.last_meter,)
         )
-        self._append(records.READING, payload)
+        transaction.last_seq = transaction.highest_seq = self._append(records.READING, payload)
         self._log.info("ledger", "transaction %d moved to the head of the journal", transaction.number)
         if self.on_renewed:
             self.on_renewed(transaction.number, transaction.seq)

@@ -7,7 +7,7 @@ of their own, and `authorize` and `data_transfer` ask the backend on behalf of o
 
 import asyncio
 
-from station.ocpp import id_tags, outbox
+from station.ocpp import outbox
 from station.ocpp.calls import LinkError
 
 TYPE_CHECKING = False
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from station.charging.authorization import IdTagInfo
     from station.log import Log
+    from station.ocpp.id_tags import IdTags
     from station.ocpp.link import Link
     from station.ocpp.registration import Registration
     from station.ocpp.reporter import Reporter
@@ -30,12 +31,14 @@ class Backend:
         registration: "Registration",
         reporter: "Reporter",
         out: outbox.Outbox,
+        id_tags: "IdTags",
         log: "Log",
     ) -> None:
         self._link = link
         self._registration = registration
         self._reporter = reporter
         self._outbox = out
+        self._id_tags = id_tags
         self._log = log
         self._up = asyncio.Event()
         self._fallen = asyncio.Event()
@@ -110,7 +113,7 @@ class Backend:
         except LinkError as error:
             self._log.warning("backend", "Authorize: %s", error)
             return None
-        return id_tags.from_payload(answer["idTagInfo"])
+        return self._id_tags.info(answer["idTagInfo"])
 
     async def data_transfer(self, vendor_id: str, message_id: "str | None" = None, data: "str | None" = None) -> dict:
         """Send a DataTransfer (OCPP 1.6 §4.3); returns its answer's payload. Raises LinkError."""

@@ -138,12 +138,12 @@ class Incoming:
                 await asyncio.sleep_ms(0)  # the others run between two of a burst
 
     async def _serve_streamed(self, call: StreamedCall) -> None:
-        frame = await call.frame()
-        if frame is not None:
-            try:
+        try:
+            frame = await call.frame()
+            if frame is not None:
                 await self._answer(frame, call)
-            finally:
-                call.abort()  # where it has not come to its `finish`
+        finally:
+            call.abort()  # where it has not come to its `finish`
 
     async def _answer(self, frame: "tuple | framer.FrameError", *call: StreamedCall) -> None:
         send = self._send  # another one after the next `up()`

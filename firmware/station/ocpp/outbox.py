@@ -16,7 +16,7 @@ import asyncio
 from micropython import const
 
 from station.charging import records
-from station.ocpp import id_tags, meter_values
+from station.ocpp import meter_values
 from station.ocpp.calls import LinkError, NotConnected
 from station.storage.journal import JournalFull
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from station.charging.charge_point import ChargePoint
     from station.clock import Clock
     from station.log import Log
+    from station.ocpp.id_tags import IdTags
     from station.ocpp.link import Link
     from station.settings import Settings
     from station.storage.journal import Journal
 
-ACTIONS = {
+ACTIONS = {  # of records.TOLD
     records.START: "StartTransaction",
     records.READING: "MeterValues",
     records.STOP: "StopTransaction",
@@ -62,6 +63,7 @@ class Outbox:
         clock: "Clock",
         log: "Log",
         phases: int,
+        id_tags: "IdTags",
     ) -> None:
         self._journal = journal
         self._link = link
@@ -71,6 +73,7 @@ class Outbox:
         self._clock = clock
         self._log = log
         self._phases = phases
+        self._id_tags = id_tags
         self._open: dict[int, _Open] = {}  # number -> _Open
         self._attempts = 0
         self._woken = asyncio.Event()
@@ -109,6 +112,10 @@ class Outbox:
         if number in self._open:
             self._open[number].seq = seq
             self._hold()
+
+    def thinned(self, count: int) -> None:
+        """So many of the messages that wait were left out for want of room; the one under way is not among them."""
+        self.depth -= count
 
     def oldest(self) -> str:
         """Date-time of the oldest message that waits, "" if none does."""
@@ -182,7 +189,7 @@ class Outbox:
         row = _Open(seq, start[4])
         accepted, parent_id_tag = True, None
         if answer:
-            info = id_tags.from_payload(answer["idTagInfo"])
+            info = self._id_tags.info(answer["idTagInfo"])
             row.transaction_id = answer["transactionId"]
             accepted, parent_id_tag = info.accepted, info.parent_id_tag
             self._authorization.learn(start[5], info)
@@ -200,7 +207,7 @@ class Outbox:
         self._hold()
         self._journal.sync()
         if answer and id_tag and "idTagInfo" in answer:
-            self._authorization.learn(id_tag, id_tags.from_payload(answer["idTagInfo"]))
+            self._authorization.learn(id_tag, self._id_tags.info(answer["idTagInfo"]))
 
     # --- messages
 
@@ -262,12 +269,21 @@ class Outbox:
         step = max(1, (count - 1 + limit - 2) // (limit - 1)) if count > limit else 1
         data = []
         index = 0
-        async for stamp, context, stop_mask, stored, values in _StopReadings(self._journal, number, first, last):
-            if index % step == 0 or index == count - 1:
-                sampled = meter_values.sampled_values(stop_mask, stored, values, context, self._phases)
-                data.append({"timestamp": self._clock.iso(stamp), "sampledValue": sampled})
+        newest = None
+        async for reading in _StopReadings(self._journal, number, first, last):
+            if index % step == 0:
+                data.append(self._stop_value(*reading))
+                newest = None
+            else:
+                newest = reading
             index += 1
+        if newest:  # the last of them always: there may be fewer now than were counted
+            data.append(self._stop_value(*newest))
         return data
+
+    def _stop_value(self, stamp: int, context: int, stop_mask: int, stored: int, values: tuple) -> dict:
+        sampled = meter_values.sampled_values(stop_mask, stored, values, context, self._phases)
+        return {"timestamp": self._clock.iso(stamp), "sampledValue": sampled}
 
 
 class _StopReadings:

@@ -6,7 +6,7 @@ the latter. The same goes for an update that fails. One flipped bit in a page, a
 damage makes the cards that lay there unknown, which is logged, and never an older word on a card valid again.
 
 At most 25 bytes of flash a card, and a sixth of that for changes; a block that fails is left out. A card is looked up
-in at most 3 reads of 1 KiB. RAM: 2 KB at rest, 16 KB more while an update is open, whatever the number of cards.
+in at most 3 reads of 1 KiB. RAM: 3 KB at rest, 17 KB more while an update is open, whatever the number of cards.
 """
 
 from station.storage.cards.entries import unpack

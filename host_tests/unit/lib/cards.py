@@ -1,4 +1,5 @@
-"""For the card table's tests: `make` and `key`, and `Model`, what a table must hold after whatever befell it."""
+"""For the card table's tests: `make` and `small`, `key` and `info`; `Model`, what a table must hold after whatever
+befell it; `updates` and `staged`, two scenarios."""
 
 import asyncio
 import hashlib
@@ -8,6 +9,9 @@ from flashes import CuttableFlash
 from station.storage.card_table import CardTable
 from station.storage.region import Region
 
+BLOCK = 1024  # bytes: of a small flash that is for cuts, one page, so that a table takes many
+BLOCKS = 60
+
 
 def make(flash=None, blocks=24, block_size=4096):
     """(flash, mounted table, log)"""
@@ -16,6 +20,11 @@ def make(flash=None, blocks=24, block_size=4096):
     table = CardTable(Region(flash, 0, flash.blocks), log)
     table.mount()
     return flash, table, log
+
+
+def small(flash=None, blocks=BLOCKS):
+    """`make` with blocks of BLOCK bytes."""
+    return make(flash, blocks, BLOCK)
 
 
 def key(number):
@@ -78,3 +87,41 @@ class Model:
         for card in others:
             if card not in self.cards:
                 assert table.get(key(card)) is None, card
+
+
+def random_from(seed):
+    """A function n -> 0 … n-1 that does not depend on the port."""
+    state = seed
+
+    def below(limit):
+        nonlocal state
+        state = (state * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
+        return (state >> 33) % limit
+
+    return below
+
+
+def cards(*ranges):
+    return [(number, info(number)) for part in ranges for number in part]
+
+
+def removals(numbers):
+    return [(number, None) for number in numbers]
+
+
+def updates(table, model):
+    """Full and Differential, small and too large for the delta, merged on the way and aside."""
+    model.send(table, model.version + 1, cards(range(60)), full=True)
+    model.send(table, model.version + 1, [(5, info(50)), (61, info(61)), (7, None)])
+    model.send(table, model.version + 1, removals(range(10, 14)))
+    model.merge(table)
+    model.send(table, model.version + 1, [(5, info(51)), (12, info(12)), (61, None)])
+    model.send(table, model.version + 1, cards(range(100, 150)) + removals(range(20, 40)))
+    model.send(table, model.version + 1, [], full=True)
+    model.send(table, model.version + 1, cards((1, 2)))
+
+
+def staged(table, model):
+    """An update that is larger than RAM."""
+    model.send(table, model.version + 1, cards(range(400)) + removals(range(0, 400, 2)), full=True)
+    model.send(table, model.version + 1, cards(range(0, 400, 4)) + removals(range(1, 400, 4)) + cards(range(500, 700)))

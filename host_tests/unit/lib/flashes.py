@@ -58,6 +58,10 @@ class CuttableFlash:
         """Let the `operation`-th program or erase from now on raise OSError(EIO), done as `way` says."""
         self._failing[self.operations + operation] = way
 
+    def mend(self) -> None:
+        """Call off the failures that are still to come."""
+        self._failing.clear()
+
     def wear_out(self, block: int) -> None:
         """From now on programs and erases of `block` go wrong, without saying so."""
         self._worn.add(block)

@@ -67,15 +67,17 @@ class Model:
         self.synced = 0
         self.hold = None
         self.pending = None  # (kind, payload) under way
-        self.gone = {}  # number: (kind, payload) of what thinning left out; freed, it may come back
+        self.gone = {}  # number: (kind, payload) of what thinning left out
+        self.known = {}  # number: (kind, payload) of all that ever was; once freed, it may come back
         self.going = []  # numbers that a thinning under way will leave out
         self.unwanted = 0  # below this number thinning left out what it liked
+        self.worn = False  # a block that fails may take freed records with it, before their mark is on flash
 
     def append(self, journal, kind, payload):
         self.pending = kind, payload
         seq = journal.append(kind, payload)
         assert not self.written or seq > max(self.written), seq
-        self.written[seq] = self.pending
+        self.written[seq] = self.known[seq] = self.pending
         self.pending = None
         self.synced = self.freed
         return seq
@@ -96,6 +98,7 @@ class Model:
         policy = Parity()
         self.going = policy.gone
         thinned = False
+        self._thinning()
         for done in journal.thin(policy):
             thinned = done
             if done:
@@ -103,9 +106,12 @@ class Model:
                     self.gone[number] = self.written.pop(number)
             elif between:
                 between()
-            self.unwanted = max(self.unwanted, min(self.freed + 1, self.hold or self.freed + 1))
+            self._thinning()
         self.going = []
         return thinned
+
+    def _thinning(self):
+        self.unwanted = max(self.unwanted, min(self.freed + 1, self.hold or self.freed + 1))
 
     def compare(self, journal):
         """The journal that was not mounted again must hold the same."""
@@ -118,7 +124,7 @@ class Model:
         found = {seq: (kind, payload) for seq, kind, payload in content(journal, journal.oldest)}
         last = max(self.written) if self.written else 0
         assert self.synced < journal.first <= self.freed + 1, (self.synced, journal.first, self.freed)
-        assert journal.oldest <= journal.first, (journal.oldest, journal.first)
+        assert journal.oldest <= (self.freed + 1 if self.worn else journal.first), (journal.oldest, journal.first)
         if self.hold is not None:
             assert journal.oldest <= self.hold, (journal.oldest, self.hold)
         going = [seq for seq in self.going if seq >= journal.oldest]
@@ -134,8 +140,8 @@ class Model:
                 record,
             )
         for seq, record in found.items():
-            if seq < journal.first and seq in self.gone:
-                assert record == self.gone[seq], "record %d: %r came back" % (seq, record)
+            if seq < journal.first and seq in self.known:
+                assert record == self.known[seq], "record %d: %r came back" % (seq, record)
             elif seq not in self.written:
                 assert seq > last and record == self.pending, "record %d: %r was never appended" % (seq, record)
                 last = seq
@@ -145,6 +151,7 @@ class Model:
             if seq >= journal.first:
                 assert journal.read(seq, buf) == (kind, len(payload)) and buf[: len(payload)] == payload, seq
         self.written = found
+        self.known.update(found)
         self.freed = self.synced = journal.first - 1
         self.hold = self.pending = None
         self.going = []

@@ -139,10 +139,11 @@ class Delta:
 class DeltaSource:
     """The delta's newest entries in order of their keys: at `at` of `buf` after each `advance`."""
 
-    def __init__(self, delta: Delta):
+    def __init__(self, delta: Delta, view: memoryview):
+        """`view`: a page that others may use, too, but not while one of the functions here runs."""
         self.at = 0
         self._delta = delta
-        self._view = memoryview(bytearray(PAGE))
+        self._view = view
         self._entries = Entries(SLOTS)
         self.buf = self._entries.buf
         self._filled = bytearray(delta.buckets)  # 1: holds something
@@ -171,7 +172,10 @@ class DeltaSource:
 def _is_nearly_blank(view: memoryview, at: int) -> bool:
     """Whether the slot was never written; one bit of it may have flipped since."""
     wrong = bytes(view[at : at + _SLOT]).strip(b"\xff")
-    return not wrong or len(wrong) == 1 and not ~wrong[0] & 0xFF & (~wrong[0] & 0xFF) - 1
+    if len(wrong) > 1:
+        return False
+    flipped = 0xFF ^ wrong[0] if wrong else 0
+    return not flipped & (flipped - 1)
 
 
 @micropython.viper

@@ -70,7 +70,7 @@ class Rebuild:
         entries = TreeSource(self._store.tree)
         if not self._store.state.used:
             return entries
-        changes = DeltaSource(self._store.delta)
+        changes = DeltaSource(self._store.delta, self._store.view)
         await self._run(changes.survey())
         return Over(changes, entries)
 

@@ -28,6 +28,7 @@ RUN = const(3)  # entries of an update that has not been committed
 MAX_BAD = const(16)  # blocks that may be left out, at most
 _TRAILER = const(1008)
 _PROOF = const(128)
+_WORD = const(32)  # the least that is programmed
 _ENOSPC = const(28)  # not in `errno`
 
 
@@ -39,8 +40,11 @@ class Ring:
     """Blocks `first` and following of `region`, numbered from 0. `bad` are those left out."""
 
     def __init__(self, region: "Region", first: int, log: "Log"):
-        if region.block_size % PAGE:
-            raise ValueError("cards: block size %d is no multiple of %d" % (region.block_size, PAGE))
+        if _WORD % region.word or region.block_size % PAGE:
+            raise ValueError(
+                "cards: blocks of %d bytes in words of %d do not make pages of %d in words of %d"
+                % (region.block_size, region.word, PAGE, _WORD)
+            )
         self.log = log
         self.size = region.blocks - first
         self.spare = min(MAX_BAD, 1 + self.size // 16)  # how many may fail before room is missing

@@ -50,11 +50,13 @@ class Update(Rebuild):
             self._stage.entries.remove(key)
 
     async def commit_full(self, version: int) -> None:
-        """The table is what was put, and nothing else. Raises TableFull, OSError, UpdateEnded."""
+        """The table is what was put, and nothing else; `version` i32. Raises TableFull, OSError, UpdateEnded."""
+        _check_version(version)
         await self._or_abort(self._replace(version))
 
     async def commit_differential(self, version: int) -> None:
         """The table is what it was, with what was put and without what was removed. Raises as `commit_full`."""
+        _check_version(version)
         await self._or_abort(self._change(version))
 
     async def _spill(self) -> None:
@@ -123,3 +125,8 @@ class Update(Rebuild):
         if old < 0:
             return 1
         return None if store.view[old : old + SIZE] == memoryview(buf)[at : at + SIZE] else 0
+
+
+def _check_version(version: int) -> None:
+    if not -(1 << 31) <= version < 1 << 31:
+        raise ValueError("cards: version %d is not within 32 bits" % version)

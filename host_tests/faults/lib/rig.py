@@ -1,0 +1,230 @@
+"""A board on a flash that can lose its power, in a world and before a backend that go on: `Rig`.
+
+    rig = Rig(scenario, flash)
+    rig.live(story)         boots the firmware as it is, lets `await story(rig)` happen; False if the power was cut
+    rig.restart()           what is left of the flash gets its power back; `live` boots it again
+
+A story moves the world (`plug`, `swipe`, `network`), waits (`until`, `run`) and leaps (`leap`).
+"""
+
+import asyncio
+import json
+import os
+import time
+
+import board as unix
+import machine
+import simulation
+import vfs
+from csms import Backend
+from flash import Slice
+from flashes import PowerCut
+from station.app import App
+from station.ocpp import link
+from station.storage import filesystem
+from wire import Network
+from witness import Witness
+from world import World
+
+_STEP_MS = 50
+_OFF_MS = 5000  # that a power cut lasts
+
+_IDENTITY = {
+    "vendor": "Ladepunkt",
+    "model": "Faults",
+    "serial": "LP-0001",
+    "firmware_version": "0.1.0",
+    "charge_point_id": "CP-1",
+}
+# nothing waits for long, and no silence of a leap is taken for the backend's
+_SETTINGS = {
+    "RetryBackOffWaitMinimum": "1",
+    "RetryBackOffRepeatTimes": "0",
+    "RetryBackOffRandomRange": "0",
+    "WebSocketPingInterval": "0",
+    "MessageTimeout": "30",
+    "TransactionMessageRetryInterval": "2",
+    "MeterValueSampleInterval": "60",
+    "LogLevel": "WARNING",
+}
+
+
+class Board:
+    """What an App asks of a board, see boards/unix/board.py."""
+
+    NAME = "faults"
+    INTERLOCK_PERIOD_MS = 50
+    INTERLOCK_HARD = False
+    WATCHDOG_MS = 8000
+    EXTENSIONS = ()
+
+    def __init__(self, rig):
+        self._rig = rig
+
+    def provisioning(self):
+        return self._rig.provisioning
+
+    def filesystem(self):
+        return Slice(self._rig.flash, *self._rig.scenario.regions["filesystem"])
+
+    def region(self, name):
+        return (self._rig.flash,) + self._rig.scenario.regions[name]
+
+    def connector(self, i):
+        return unix.connector(i)
+
+    def readers(self):
+        return tuple([{"uart": uart, "connectors": served} for uart, served in self._rig.world.readers()])
+
+    async def started(self, app):
+        pass
+
+
+class Rig:
+    """Of a Scenario. `flash` and `app` are those of the present life; `world`, `backend`, `witnesses` go on.
+
+    `cuts`: when the power was cut, in ms.
+    """
+
+    def __init__(self, scenario, flash):
+        self.scenario = scenario
+        self.flash = flash
+        settings = dict(_SETTINGS)
+        settings.update(scenario.SETTINGS)
+        self.provisioning = json.dumps(
+            {
+                "identity": _IDENTITY,
+                "backend": {"url": "ws://127.0.0.1:9000"},
+                "connectors": {"count": scenario.CONNECTORS, "lock": True, "max_current_a": 16, "phases": 3},
+                "settings": settings,
+            }
+        ).encode()
+        time.restart()
+        os.seed(1)
+        self.world = World(scenario.CONNECTORS, 3)
+        self.witnesses = [Witness(outlet) for outlet in self.world.outlets]
+        self.backend = Backend()
+        self.network = self.backend.network = Network(self.backend)
+        self.app = None
+        self.logs = []  # what each life logged
+        self.cuts = []
+        self._task = None
+        self._board = Board(self)
+
+    # --- lives
+
+    def live(self, story):
+        """Boot, and let the story happen. False if the power was cut before its end."""
+        machine.attach(self.world)
+        self.network.flash = self.flash
+        link.Transport = self.network.transport
+        log = None
+        try:
+            self.app = App(self._board)
+            log = self.app._log
+            simulation.run(self._tell(story), self.flash)
+            return True
+        except PowerCut:
+            return False
+        except OSError as error:
+            if not self.flash.dead:  # else littlefs was told of no power as an error
+                raise error
+            return False
+        finally:
+            self.logs.append(list(log.lines()) if log else [])
+            self._power_off()
+
+    async def _tell(self, story):
+        self._task = asyncio.create_task(self.app.run())
+        await story(self)
+
+    def _power_off(self):
+        try:
+            vfs.umount(filesystem.ROOT)
+        except OSError:
+            pass  # it had not come so far
+        for witness in self.witnesses:
+            witness.power_off()
+        for uart, _ in self.world.readers():
+            self.world.serial(uart).rx = bytearray()
+        self.network.drop()
+        self.app = None
+
+    def restart(self):
+        """The power comes back, to what the flash holds."""
+        self.cuts.append(time.ticks_ms())
+        self.backend.note("power cut")
+        self.flash = self.flash.after()
+        self.network.up()
+        time.advance(_OFF_MS)
+
+    # --- the world
+
+    def plug(self, connector_id=1, **parameters):
+        self.world.outlets[connector_id - 1].plug(parameters)
+
+    def unplug(self, connector_id=1):
+        self.world.outlets[connector_id - 1].unplug()
+
+    def swipe(self, id_tag, connector_id=1):
+        """A card is held to the connector's reader."""
+        self.witnesses[connector_id - 1].saw_card(id_tag)
+        one = self.scenario.CONNECTORS == 1
+        self.world.reader(None if one else (connector_id,)).swipe(id_tag)
+
+    def charging(self, connector_id=1):
+        return self.witnesses[connector_id - 1].charge is not None
+
+    async def begin(self, id_tag, connector_id=1, **parameters):
+        """A car comes, a card is shown, until it charges."""
+        self.plug(connector_id, **parameters)
+        await self.run(1)
+        self.swipe(id_tag, connector_id)
+        await self.until(lambda: self.charging(connector_id))
+
+    async def end(self, id_tag, connector_id=1):
+        """The card is shown again, and the car leaves."""
+        self.swipe(id_tag, connector_id)
+        await self.until(lambda: not self.charging(connector_id))
+        await self.run(1)
+        self.unplug(connector_id)
+        await self.run(1)
+
+    async def configuration(self, *keys):
+        """{key: value} as the station tells them to the backend."""
+        answer = await self.backend.call("GetConfiguration", {"key": list(keys)})
+        return {row["key"]: row["value"] for row in answer["configurationKey"]}
+
+    # --- time
+
+    async def until(self, condition, within_s=60):
+        """Wait until `condition()` holds; fails if it does not in time."""
+        until = time.ticks_ms() + within_s * 1000
+        while not condition():
+            assert time.ticks_ms() < until, "not within %d s" % within_s
+            assert not self._task.done(), "the firmware has ended"
+            await asyncio.sleep_ms(_STEP_MS)
+            self._look()
+
+    async def run(self, seconds):
+        """Let time pass as it does."""
+        until = time.ticks_ms() + int(seconds * 1000)
+        while time.ticks_ms() < until:
+            await asyncio.sleep_ms(250)
+            self._look()
+
+    async def leap(self, seconds):
+        """Let time pass at once: whatever was due meanwhile happens behind it, once."""
+        self._look()
+        time.advance(seconds * 1000)
+        await self.run(0.25)
+
+    def _look(self):
+        for witness in self.witnesses:
+            witness.look()
+
+    async def quiet(self, seconds=3, within_s=120):
+        """Wait until the backend has heard nothing new for so long."""
+        backend = self.backend
+        start = time.ticks_ms()
+        await self.until(lambda: time.ticks_ms() - max(start, backend.heard_at) >= seconds * 1000, within_s)

@@ -1,0 +1,110 @@
+"""Cuts the power of one scenario at given points, inside MicroPython: a JSON line for each.
+
+    micropython runner.py SCENARIO            {"operations": N}: what the scenario programs and erases, uncut
+    micropython runner.py SCENARIO 12.half …  {"point": "12.half"} if all is well, else with "failure" and "seen"
+
+A point is the number of the program or erase that is cut, and how much of it is done (`flashes.WAYS`). With a second
+one, 12.half+3.done, the power is cut again in the life after that.
+"""
+
+import gc
+import io
+import json
+import sys
+
+_here = __file__.rpartition("/")[0] or "."
+for _path in ("/../../firmware", "/../../boards/unix", "/../unit/lib", "/scenarios", "/lib"):
+    sys.path.insert(0, _here + _path)
+
+from flashes import WAYS, CuttableFlash  # noqa: E402
+from rig import Rig  # noqa: E402
+
+SCENARIOS = {  # name: module, class
+    "sessions": ("sessions", "Sessions"),
+    "settings": ("settings", "Settings"),
+    "first_boot": ("first_boot", "FirstBoot"),
+}
+_SHOWN = 60  # frames of a failure
+
+
+class Runner:
+    def __init__(self, name):
+        module, kind = SCENARIOS[name]
+        self._kind = getattr(__import__(module), kind)
+
+    def operations(self):
+        """Those of a story without a power cut, and of a boot after it; both must go well."""
+        outcome = {}
+        rig = self._rig()
+        try:
+            assert rig.live(rig.scenario.story)
+            outcome["operations"] = rig.flash.operations
+            rig.restart()
+            assert rig.live(rig.scenario.recover)
+        except Exception as error:
+            _tell(outcome, rig, error)
+        return outcome
+
+    def point(self, text):
+        outcome = {"point": text}
+        cuts = text.split("+")
+        rig = self._rig()
+        try:
+            _cut(rig.flash, cuts[0])
+            assert not rig.live(rig.scenario.story), "the power was not cut: the story has fewer operations"
+            for cut in cuts[1:]:
+                rig.restart()
+                _cut(rig.flash, cut)
+                if rig.live(rig.scenario.recover):
+                    break
+            else:
+                rig.restart()
+                assert rig.live(rig.scenario.recover), "cut once more"
+        except Exception as error:
+            _tell(outcome, rig, error)
+        return outcome
+
+    def _rig(self):
+        scenario = self._kind()
+        return Rig(scenario, CuttableFlash(scenario.blocks, quiet=True))
+
+
+def _cut(flash, text):
+    number, _, way = text.partition(".")
+    assert way in WAYS, "expected one of %s, got %r" % (", ".join(WAYS), text)
+    flash.cut(int(number), way)
+
+
+def _tell(outcome, rig, error):
+    out = io.StringIO()
+    sys.print_exception(error, out)
+    outcome["failure"] = out.getvalue()
+    outcome["seen"] = seen(rig)
+
+
+def seen(rig):
+    """The last frames, what the station logged, what was charged."""
+    rows = ["%9.3f %-8s %s" % (at / 1000, who, _text(what)) for at, who, what in rig.backend.frames[-_SHOWN:]]
+    for number, lines in enumerate(rig.logs):
+        rows.append("-- life %d:" % (number + 1))
+        rows.extend(lines[-30:])
+    for witness in rig.witnesses:
+        rows.append("-- charged at connector %d:" % witness.number)
+        rows.extend([str(charge) + " to %s at %s ms" % (charge.wh_after, charge.ended) for charge in witness.charges])
+    return "\n".join(rows)
+
+
+def _text(what):
+    return what if isinstance(what, str) else str(what, "utf-8")
+
+
+def main(name, points):
+    runner = Runner(name)
+    if not points:
+        print(json.dumps(runner.operations()))
+    for text in points:
+        print(json.dumps(runner.point(text)))
+        gc.collect()
+
+
+main(sys.argv[1], sys.argv[2:])
