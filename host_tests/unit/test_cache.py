@@ -9,7 +9,7 @@ import unittest
 
 from charging_fakes import settle
 from fakes import FakeClock, FakeLog
-from flashes import WAYS, CuttableFlash, PowerCut
+from flashes import UNDONE, WAYS, CuttableFlash, PowerCut
 from station.charging.authorization import IdTagInfo, parent_text
 from station.charging.cache import GATHER_MS, GATHERED, Cache
 from station.charging.cache_index import FOR_EVER, Index
@@ -340,7 +340,7 @@ class FlashTest(_Case, unittest.TestCase):
     def test_clear_that_flash_refuses_says_so_and_is_done_later(self):
         self.put("ABC")
         for operation in range(1, 50):
-            self.flash.fail(operation)
+            self.flash.fail(operation, UNDONE)
         self.assertFalse(self.cache.clear())
         self.assertIn("could not be cleared", self.log.at("error")[-1])
         self.assertEqual(len(self.cache), 0)

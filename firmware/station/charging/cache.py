@@ -64,7 +64,7 @@ class Cache:
         self._index = Index(settings["AuthorizationCacheMaxLength"])
         self._payload = bytearray(_SIZE)  # of the record read last
         self._renewed = 0  # the journal's next number when all records had been written once more
-        self._owed = False  # a `clear` that flash has refused
+        self._owed = False  # flash may still hold cards that were given up
         self._changed = asyncio.Event()
         self._urgent = asyncio.Event()
         settings.on_change("AuthorizationCacheMaxLength", self._resize)
@@ -112,12 +112,14 @@ class Cache:
 
     def contradict(self, id_tag: str, info: IdTagInfo) -> None:
         """Who has the last word on a card says this: forget the card if the cache holds anything else of it."""
-        if not self._index.count:
+        if not self._index.count and not self._owed:
             return
         key = self._key(id_tag)
         row = self._index.find(key[:PREFIX])
         held = self._read(row, key)
-        if held and (held != 1 + STATUSES.index(info.status) or self._payload != _pack(key, info)):
+        if not held and self._owed:
+            self._forget(key[:PREFIX], 0)
+        elif held and (held != 1 + STATUSES.index(info.status) or self._payload != _pack(key, info)):
             until = self._index.untils[row]
             self._index.remove(row)
             self._forget(key[:PREFIX], until)
@@ -252,15 +254,17 @@ class Cache:
 
     def _slices(self) -> "Generator[None, None, None]":
         """Do what `run` does, and yield after each record."""
-        if self._owed:
-            self._owed = not self._journal.sync()
         if self._is_due():
             self._renew()
         while self._index.settled < self._index.count and self._settle():
             yield
         self._release()
-        if self._owed or self._index.settled < self._index.count:
+        if self._index.settled < self._index.count:
             self._changed.set()
+        elif self._owed:
+            self._owed = not self._journal.sync()
+            if self._owed:
+                self._changed.set()
 
     def _settle(self) -> bool:
         """Write the record of the first row that is not settled once more. False if that failed."""
@@ -299,6 +303,7 @@ class Cache:
         if index.count > limit:
             while index.count > limit:
                 index.remove(index.victim(self._clock.now()))
+            self._owed = True
             self._renew()
         if index.limit != limit:
             index.resize(limit)
