@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 T      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test powercut lint bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: $(READY) ## a station against a local backend; BACKEND=ws://… ID=… for 
 
 test: $(READY) lint ## lint, then every test in host_tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile host_tests $(T)
+
+powercut: $(READY) ## the power cut at every program and erase; make test takes a sample of them
+	@$(BIN)/python -m pytest host_tests/faults --cuts all $(T)
 
 lint: $(READY) ## ruff, and the types of firmware/ against the MicroPython stubs
 	@$(BIN)/ruff check .

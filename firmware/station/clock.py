@@ -166,23 +166,26 @@ def parse_iso(text: str) -> int:
     Raises ValueError naming the text.
     """
     try:
-        if text[4] + text[7] + text[13] + text[16] != "--::" or text[10] not in "Tt ":
+        raw = text.encode()  # MicroPython looks each new string up among all names, but not bytes
+        if raw[4:5] + raw[7:8] + raw[13:14] + raw[16:17] != b"--::" or raw[10:11] not in b"Tt ":
             raise ValueError
-        year, month, day = _number(text, 0, 4), _number(text, 5, 7), _number(text, 8, 10)
-        hour, minute, second = _number(text, 11, 13), _number(text, 14, 16), _number(text, 17, 19)
+        date, clock = _number(raw[:4] + raw[5:7] + raw[8:10], 8), _number(raw[11:13] + raw[14:16] + raw[17:19], 6)
+        year, month, day = date // 10000, date // 100 % 100, date % 100
+        hour, minute, second = clock // 10000, clock // 100 % 100, clock % 100
         if not (1 <= month <= 12 and 1 <= day <= _days_in(year, month)):
             raise ValueError
         if hour > 23 or minute > 59 or second > 60:
             raise ValueError
-        seconds = hour * 3600 + minute * 60 + second - _offset(text, _after_fraction(text))
+        seconds = hour * 3600 + minute * 60 + second
+        if raw[19:] != b"Z":
+            seconds -= _offset(raw, _after_fraction(raw))
         return days_from_civil(year, month, day) * 86400 + seconds
     except (ValueError, IndexError):
         raise ValueError("expected a date-time such as 2026-11-22T11:00:00Z, got %r" % text[:40])
 
 
-def _number(text: str, start: int, end: int) -> int:
-    digits = text[start:end]
-    if len(digits) != end - start or not digits.isdigit():
+def _number(digits: bytes, count: int) -> int:
+    if len(digits) != count or not digits.isdigit():
         raise ValueError
     return int(digits)
 
@@ -193,27 +196,27 @@ def _days_in(year: int, month: int) -> int:
     return 30 if month in (4, 6, 9, 11) else 31
 
 
-def _after_fraction(text: str) -> int:
+def _after_fraction(raw: bytes) -> int:
     """Index of the character after the seconds and their fraction."""
     end = 19
-    if text[end : end + 1] == ".":
+    if raw[end : end + 1] == b".":
         end += 1
-        while text[end : end + 1].isdigit():
+        while raw[end : end + 1].isdigit():
             end += 1
         if end == 20:
             raise ValueError
     return end
 
 
-def _offset(text: str, start: int) -> int:
+def _offset(raw: bytes, start: int) -> int:
     """Seconds east of UTC that 'Z', '+01:00' or nothing stand for."""
-    zone = text[start:]
-    if zone in ("Z", "z", ""):
+    zone = raw[start:]
+    if zone in (b"Z", b"z", b""):
         return 0
-    if len(zone) != 6 or zone[0] not in "+-" or zone[3] != ":":
+    if len(zone) != 6 or zone[0] not in b"+-" or zone[3:4] != b":":
         raise ValueError
-    hours, minutes = _number(zone, 1, 3), _number(zone, 4, 6)
+    hours, minutes = _number(zone[1:3], 2), _number(zone[4:6], 2)
     if hours > 23 or minutes > 59:
         raise ValueError
     seconds = hours * 3600 + minutes * 60
-    return -seconds if zone[0] == "-" else seconds
+    return -seconds if zone[:1] == b"-" else seconds

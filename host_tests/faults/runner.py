@@ -1,6 +1,7 @@
 """Cuts the power of one scenario at given points, inside MicroPython: a JSON line for each.
 
-    micropython runner.py SCENARIO            {"operations": N}: what the scenario programs and erases, uncut
+    micropython runner.py SCENARIO            {"operations": N, "after": M}: programs and erases of its story, uncut,
+                                              and of the life after it
     micropython runner.py SCENARIO 12.half …  {"point": "12.half"} if all is well, else with "failure" and "seen"
 
 A point is the number of the program or erase that is cut, and how much of it is done (`flashes.WAYS`). With a second
@@ -21,19 +22,33 @@ from rig import Rig  # noqa: E402
 
 SCENARIOS = {  # name: module, class
     "sessions": ("sessions", "Sessions"),
+    "lists": ("lists", "Lists"),
     "settings": ("settings", "Settings"),
+    "cache": ("cache", "Cache"),
+    "full_journal": ("full_journal", "FullJournal"),
     "first_boot": ("first_boot", "FirstBoot"),
 }
 _SHOWN = 60  # frames of a failure
 
 
 class Runner:
+    """The points of one scenario, each on a flash of its own."""
+
     def __init__(self, name):
         module, kind = SCENARIOS[name]
         self._kind = getattr(__import__(module), kind)
+        scenario = self._kind()
+        self._flash = CuttableFlash(scenario.blocks, scenario.BLOCK_SIZE, quiet=True)
+        if not scenario.FROM_BLANK:
+            rig = Rig(scenario, self._flash)
+            assert rig.live(Rig.online)
+            self._flash = rig.flash
+
+    def _rig(self):
+        return Rig(self._kind(), self._flash.after())
 
     def operations(self):
-        """Those of a story without a power cut, and of a boot after it; both must go well."""
+        """Those of a story without a power cut, and of the life after it; both must go well."""
         outcome = {}
         rig = self._rig()
         try:
@@ -41,6 +56,7 @@ class Runner:
             outcome["operations"] = rig.flash.operations
             rig.restart()
             assert rig.live(rig.scenario.recover)
+            outcome["after"] = rig.flash.operations
         except Exception as error:
             _tell(outcome, rig, error)
         return outcome
@@ -52,21 +68,16 @@ class Runner:
         try:
             _cut(rig.flash, cuts[0])
             assert not rig.live(rig.scenario.story), "the power was not cut: the story has fewer operations"
+            rig.restart()
             for cut in cuts[1:]:
-                rig.restart()
                 _cut(rig.flash, cut)
-                if rig.live(rig.scenario.recover):
-                    break
-            else:
+                if rig.live(rig.scenario.recover):  # it has fewer operations
+                    return outcome
                 rig.restart()
-                assert rig.live(rig.scenario.recover), "cut once more"
+            assert rig.live(rig.scenario.recover), "the power was cut, and nobody did"
         except Exception as error:
             _tell(outcome, rig, error)
         return outcome
-
-    def _rig(self):
-        scenario = self._kind()
-        return Rig(scenario, CuttableFlash(scenario.blocks, quiet=True))
 
 
 def _cut(flash, text):
@@ -99,12 +110,13 @@ def _text(what):
 
 
 def main(name, points):
+    assert name in SCENARIOS, "expected one of %s, got %r" % (", ".join(SCENARIOS), name)
     runner = Runner(name)
     if not points:
         print(json.dumps(runner.operations()))
     for text in points:
         print(json.dumps(runner.point(text)))
-        gc.collect()
+        gc.collect()  # so that the next one has the heap of this one
 
 
 main(sys.argv[1], sys.argv[2:])

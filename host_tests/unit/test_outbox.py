@@ -9,6 +9,7 @@ from flashes import WAYS, PowerCut
 from station import measurands
 from station.charging import metering, records
 from station.ocpp.calls import CallRefused, LinkError, NoAnswer, NotConnected
+from station.ocpp.id_tags import IdTags
 from station.ocpp.outbox import Outbox
 
 ENERGY = measurands.mask_of("Energy.Active.Import.Register", 3)
@@ -92,6 +93,7 @@ class _Case:
             bench.clock,
             bench.log,
             3,
+            IdTags(lambda parent: parent.lower().encode()),
         )
         self.ledger = bench.ledger
         self.ledger.on_append = self.outbox.appended
@@ -188,7 +190,7 @@ class MessagesTest(_Case, unittest.TestCase):
         self.csms.info = {"status": "Blocked", "parentIdTag": "GROUP"}
         transaction = self.session(stop=False)
         self.deliver()
-        self.assertEqual(self.point.verdicts, [(transaction.number, 100, False, "GROUP")])
+        self.assertEqual(self.point.verdicts, [(transaction.number, 100, False, "67726f7570")])
         self.assertEqual(self.authorization.learned, [("CARD1", "Blocked")])
         self.ledger.stop(transaction, 2000, "Local", "CARD2")
         self.deliver()

@@ -9,7 +9,8 @@ charge; else a damaged record is a card that is not known.
 
 A record that is no longer true stays where it is, and a later one holds. All that count are written once more,
 in the order of use, when room is short or when the others are too many to be read at every boot; then all the
-others are free. Flash that refuses a change costs the whole cache: cards are asked about again, nothing else is lost.
+others are free. Flash that refuses a change for the worse costs the whole cache: cards are asked about again,
+nothing else is lost. Only if it takes nothing more at all, not even that, does the next start find its last words.
 """
 
 import asyncio
@@ -112,14 +113,14 @@ class Cache:
 
     def contradict(self, id_tag: str, info: IdTagInfo) -> None:
         """Who has the last word on a card says this: forget the card if the cache holds anything else of it."""
-        if not self._index.count and not self._owed:
+        if self._owed:
+            self.flush()  # or this card could be among those that come back
+        if not self._index.count:
             return
         key = self._key(id_tag)
         row = self._index.find(key[:PREFIX])
         held = self._read(row, key)
-        if not held and self._owed:
-            self._forget(key[:PREFIX], 0)
-        elif held and (held != 1 + STATUSES.index(info.status) or self._payload != _pack(key, info)):
+        if held and (held != 1 + STATUSES.index(info.status) or self._payload != _pack(key, info)):
             until = self._index.untils[row]
             self._index.remove(row)
             self._forget(key[:PREFIX], until)
@@ -323,6 +324,7 @@ class Cache:
             return 0
         except OSError as error:
             self._log.error("cache", "a record could not be written: %s", error)
+            self._owed = True  # it would have freed the records of cards that were given up before
             self._changed.set()
         if self._is_due():
             self._hurry()

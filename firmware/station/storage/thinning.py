@@ -68,21 +68,25 @@ class Thinning:
         sources = self._ring.run(level, self._wanted())
         if len(sources) < 2:
             return False
-        first = self._ring.firsts[sources[0]]
-        if first < self._worth[level]:
+        rows = [(source, self._ring.firsts[source]) for source in sources]
+        if rows[0][1] < self._worth[level]:
             return True
-        if first >= self._scanned[level]:
+        if rows[0][1] >= self._scanned[level]:
             self._gain[level] = 0
-        for source in sources:
-            following = self._ring.following(self._ring.firsts[source])
+        for source, first in rows:
+            following = self._ring.following(first)
             if following <= self._scanned[level]:
                 continue
+            gain = 0
             for number, kind, length in self._records(source):
                 if not number:
                     yield False
                 elif not self._keeps(policy, number, kind, length, level):
-                    self._gain[level] += span(length)
+                    gain += span(length)
+                if self._ring.firsts[source] != first:
+                    return False  # freed and entered meanwhile
             self._scanned[level] = following
+            self._gain[level] += gain
             if self._gain[level] >= self._blocks.words:
                 self._gain[level] = 0
                 self._worth[level] = following

@@ -10,6 +10,7 @@ from micropython import const
 from station.clock import parse_iso
 
 _SLACK_S = const(3)  # between the contact and its timestamp: lock, meter, network
+_LATE_S = const(10)  # a reading that a leap went over
 _SLACK_WH = const(1)  # the contactor takes 20 ms to open
 
 
@@ -79,18 +80,20 @@ def _match(rig, witness, told):
 
 def _belongs(rig, books, charge):
     """A transaction is of the charge that its card began then."""
-    begun = parse_iso(books.start.payload["timestamp"])
-    return books.start.payload["idTag"] == charge.card and abs(begun - time.START - charge.began // 1000) <= rig.scenario.CLOCK_SLACK_S + _SLACK_S
+    start = books.start.payload
+    apart = abs(parse_iso(start["timestamp"]) - time.START - charge.began // 1000)
+    return start["idTag"] == charge.card and apart <= rig.scenario.CLOCK_SLACK_S + _SLACK_S
 
 
 def _compare(rig, books, charge, witness):
     start, stop = books.start.payload, books.stop.payload
+    _compare_readings(rig, books, charge, witness)
     assert start["meterStart"] == charge.wh_before, "began at %d Wh, told: %r" % (charge.wh_before, start)
     ended = charge.wh_after
     if stop["reason"] == "PowerLoss":
         cut = [at for at in rig.cuts if 0 <= at - charge.ended <= _SLACK_S * 1000]
         assert charge.power_cut or cut, "nobody cut its power: %r" % stop
-        since = charge.ended - (rig.scenario.INTERVAL_S + _SLACK_S) * 1000
+        since = charge.ended - (rig.scenario.INTERVAL_S + _LATE_S) * 1000
         least = max([charge.wh_before, witness.wh_at(since)] + [wh for _, wh in books.readings])
         assert least <= stop["meterStop"] <= ended, "%d to %d Wh, told: %r" % (least, ended, stop)
         return
@@ -100,6 +103,24 @@ def _compare(rig, books, charge, witness):
     assert stop["reason"] == ("Local" if charge.stopped_by else "EVDisconnected"), "not the reason: %r" % stop
     at = parse_iso(stop["timestamp"]) - time.START - charge.ended // 1000
     assert abs(at) <= rig.scenario.CLOCK_SLACK_S + _SLACK_S, "%d s off: %r" % (at, stop)
+
+
+def _compare_readings(rig, books, charge, witness):
+    """Each shows what the register was then, and none is missing."""
+    scenario = rig.scenario
+    if not scenario.CLOCK_SLACK_S:
+        for epoch, wh in books.readings:
+            ms = (epoch - time.START) * 1000
+            least, most = witness.wh_at(ms - 1000), witness.wh_after(ms + 2000)
+            assert least <= wh <= most, "at %d s the register was %d to %d Wh, told: %d" % (ms // 1000, least, most, wh)
+    due = (charge.ended - charge.began - _LATE_S * 1000) // 1000 // scenario.INTERVAL_S
+    assert len(books.readings) >= due, "%d readings of %d" % (len(books.readings), due)
+    data = books.stop.payload.get("transactionData")
+    assert data or not scenario.SETTINGS.get("StopTxnSampledData"), "no transactionData"
+    if data:
+        told = [books.start.payload["meterStart"]] + [_register(value) for value in data]
+        told.append(books.stop.payload["meterStop"])
+        assert told == sorted(told) and told[0] == told[1], "transactionData, between start and stop: %r" % told
 
 
 def _in_time(books):

@@ -56,6 +56,7 @@ class Backend:
         self.asked = []
         self.heard_at = 0  # ms, of the last CALL but heartbeats
         self.statuses = {}  # connector -> the last StatusNotification
+        self.count = {"Authorize": 0}  # CALLs of an action
         self._by_id = {}
         self._waiting = {}  # unique id -> Asked
         self._ids = set()  # that the station used on this connection
@@ -117,11 +118,12 @@ class Backend:
         if action == "Heartbeat":
             return {"currentTime": _now()}
         if action == "Authorize":
+            self.count[action] += 1
             return {"idTagInfo": self.cards.get(payload["idTag"], ACCEPTED)}
         if action == "StatusNotification":
             self.statuses[payload["connectorId"]] = payload["status"]
             return {}
-        if action in TOLD and "connectorId" not in payload or action != "MeterValues" or "transactionId" in payload:
+        if action in TOLD and (action != "MeterValues" or "transactionId" in payload):
             return self._take(unique_id.partition(".")[0], action, payload)
         return {}
 

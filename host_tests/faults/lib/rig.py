@@ -195,6 +195,12 @@ class Rig:
         answer = await self.backend.call("GetConfiguration", {"key": list(keys)})
         return {row["key"]: row["value"] for row in answer["configurationKey"]}
 
+    async def online(self):
+        """Until the backend has heard of every connector, and the station takes itself for online."""
+        statuses = self.backend.statuses
+        await self.until(lambda: len(statuses) == self.scenario.CONNECTORS + 1)
+        await self.run(0.25)
+
     # --- time
 
     async def until(self, condition, within_s=60):

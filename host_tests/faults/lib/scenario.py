@@ -11,7 +11,9 @@ import books
 
 
 class Scenario:
-    BLOCKS = {"filesystem": 16, "journal": 8, "cache": 4, "cards": 24}  # of 4096 bytes
+    BLOCK_SIZE = 4096
+    BLOCKS = {"filesystem": 16, "journal": 8, "cache": 4, "cards": 16}
+    FROM_BLANK = False  # else the station has been online once before
     CONNECTORS = 1
     SETTINGS = {}  # of the provisioning
     INTERVAL_S = 60  # MeterValueSampleInterval
@@ -35,29 +37,20 @@ class Scenario:
         """Until the backend has heard everything that the station kept for it."""
         backend = rig.backend
         backend.lose, backend.refuse, backend.statuses = {}, {}, {}
-        await rig.until(lambda: len(backend.statuses) == self.CONNECTORS + 1)
+        await rig.online()
         await rig.quiet()
         values = await rig.configuration("JournalDepth")
         assert values["JournalDepth"] == "0", "quiet, and %s messages wait" % values["JournalDepth"]
 
     async def _serve_the_next(self, rig):
         """One more session, on every connector in turn."""
-        backend = rig.backend
         for outlet in rig.world.outlets:
-            number = outlet.number
             if outlet.ev:
-                rig.unplug(number)
+                rig.unplug(outlet.number)
                 await rig.run(0.5)
-            starts, stops = len(backend.of("StartTransaction")), len(backend.of("StopTransaction"))
-            rig.plug(number)
-            await rig.run(1)
-            rig.swipe("NEXT", number)
-            await rig.until(lambda: rig.charging(number))
-            await rig.until(lambda: len(backend.of("StartTransaction")) == starts + 1)
+            await rig.begin("NEXT", outlet.number)
             await rig.leap(30)
-            rig.swipe("NEXT", number)
-            await rig.until(lambda: len(backend.of("StopTransaction")) == stops + 1)
-            rig.unplug(number)
+            await rig.end("NEXT", outlet.number)
         await rig.quiet(1)
 
     async def check(self, rig):

@@ -1,4 +1,4 @@
-"""The faults' `time`: it stands still until `advance` moves it, so that a run is the same each time and waits for nothing.
+"""The faults' `time`: it stands still until `advance` moves it, so that each run is the same and waits for nothing.
 
 Else as the built-in module; `START` is the wall clock at tick 0, `restart()` goes back to it.
 """

@@ -126,12 +126,12 @@ class Wire:
     def send_text(self, text):
         self._send(1, text)
 
+    def send_part(self, text, length):
+        """The beginning of a message whose end never comes."""
+        self._write((_head(1, len(text)) + text)[:length])
+
     def _send(self, opcode, payload):
-        size = len(payload)
-        head = bytes((0x80 | opcode, size)) if size < 126 else bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big")
-        if size >= 1 << 16:
-            head = bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big")
-        self._write(head + payload)
+        self._write(_head(opcode, len(payload)) + payload)
 
     def _write(self, data):
         self._arriving.append([time.ticks_ms() + DELAY_MS, data])
@@ -143,7 +143,7 @@ class Wire:
             return
         lines = bytes(self._received[:end]).split(b"\r\n")
         self._received = self._received[end + 4 :]
-        key = [line[19:] for line in lines if line.lower().startswith(b"sec-websocket-key: ")][0]
+        key = next(line[19:] for line in lines if line.lower().startswith(b"sec-websocket-key: "))
         accept = binascii.b2a_base64(hashlib.sha1(key + _GUID).digest()).strip()
         self._write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -179,3 +179,12 @@ class Wire:
                 text, self._message = bytes(self._message), bytearray()
                 self._network.backend.receive(text)
         return True
+
+
+def _head(opcode, size):
+    """Of a frame that is a whole message."""
+    if size < 126:
+        return bytes((0x80 | opcode, size))
+    if size < 1 << 16:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big")
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big")

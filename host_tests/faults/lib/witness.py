@@ -65,6 +65,13 @@ class Witness:
             found = wh
         return found
 
+    def wh_after(self, ms):
+        """The register at the first look at that time or later."""
+        for at, wh in self._register:
+            if at >= ms:
+                return wh
+        return self.wh()
+
     def saw_card(self, id_tag):
         self.cards.append(id_tag)
         if self._closed:

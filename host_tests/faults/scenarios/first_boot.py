@@ -4,6 +4,7 @@ from scenario import Scenario
 
 
 class FirstBoot(Scenario):
+    FROM_BLANK = True
     SETTINGS = {"AllowOfflineTxForUnknownId": "true"}
     CLOCK_SLACK_S = 70  # from the last thing that is on flash to the cut, and the time without power
 

@@ -1,4 +1,4 @@
-"""Two whole sessions: part of each offline, answers that get lost, an error for an answer; a third beside the second."""
+"""Two whole sessions: part of each offline, lost answers, an error for an answer; a third beside the second."""
 
 from scenario import Scenario
 
@@ -12,7 +12,7 @@ class Sessions(Scenario):
 
     async def story(self, rig):
         backend = rig.backend
-        await rig.until(lambda: 2 in backend.statuses)
+        await rig.online()
         # the first session begins online and ends offline
         await rig.begin("CARD-1")
         await rig.leap(58)

@@ -28,7 +28,7 @@ class Settings(Scenario):
     CONNECTORS = 2
 
     async def story(self, rig):
-        await rig.until(lambda: 2 in rig.backend.statuses)
+        await rig.online()
         for key, value in _CHANGES[:6]:
             await self._change(rig, key, value)
         await self._make(rig, 1, "Inoperative")

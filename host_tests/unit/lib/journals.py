@@ -124,7 +124,8 @@ class Model:
         found = {seq: (kind, payload) for seq, kind, payload in content(journal, journal.oldest)}
         last = max(self.written) if self.written else 0
         assert self.synced < journal.first <= self.freed + 1, (self.synced, journal.first, self.freed)
-        assert journal.oldest <= (self.freed + 1 if self.worn else journal.first), (journal.oldest, journal.first)
+        freed = self.freed if self.worn else journal.first - 1
+        assert journal.oldest <= freed + 1, (journal.oldest, journal.first)
         if self.hold is not None:
             assert journal.oldest <= self.hold, (journal.oldest, self.hold)
         going = [seq for seq in self.going if seq >= journal.oldest]
@@ -140,7 +141,7 @@ class Model:
                 record,
             )
         for seq, record in found.items():
-            if seq < journal.first and seq in self.known:
+            if seq <= freed and seq in self.known:
                 assert record == self.known[seq], "record %d: %r came back" % (seq, record)
             elif seq not in self.written:
                 assert seq > last and record == self.pending, "record %d: %r was never appended" % (seq, record)

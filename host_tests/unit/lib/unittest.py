@@ -47,11 +47,11 @@ class TestCase:
             self.fail(msg or "%r is not false" % (x,))
 
     def assertEqual(self, x, y, msg=None):
-        if not x == y:
+        if not x == y:  # noqa: SIM201 - it is == that is asserted
             self.fail(msg or "%r != %r" % (x, y))
 
     def assertNotEqual(self, x, y, msg=None):
-        if not x != y:
+        if not x != y:  # noqa: SIM202
             self.fail(msg or "%r == %r" % (x, y))
 
     def assertIs(self, x, y, msg=None):

@@ -23,7 +23,7 @@ class Update(Rebuild):
     def __init__(self, store: Store):
         super().__init__(store)
         reserve = store.tree_blocks(store.capacity) + store.delta_blocks(store.capacity)
-        self._stage = Stage(store.ring, self._space, self._generation, reserve)
+        self._stage: "Stage" = Stage(store.ring, self._space, self._generation, reserve)  # as long as it is open
 
     async def put(self, key: bytes, status: int, expiry: int, parent: "bytes | None" = None) -> None:
         """The card `key` is in the list; `status` 0 to 255, `expiry` u32 and `parent` come back as they are.
@@ -53,11 +53,17 @@ class Update(Rebuild):
         """The table is what was put, and nothing else; `version` i32. Raises TableFull, OSError, UpdateEnded."""
         _check_version(version)
         await self._or_abort(self._replace(version))
+        self._stage = None
 
     async def commit_differential(self, version: int) -> None:
         """The table is what it was, with what was put and without what was removed. Raises as `commit_full`."""
         _check_version(version)
         await self._or_abort(self._change(version))
+        self._stage = None
+
+    def abort(self) -> None:
+        super().abort()
+        self._stage = None
 
     async def _spill(self) -> None:
         if not self._stage.has_room:
