@@ -7,7 +7,7 @@ CUTS = "power cuts"  # the property of a report that tells of them
 
 def pytest_addoption(parser):
     group = parser.getgroup("power cuts")
-    group.addoption("--cuts", default="64", help="points of each scenario to cut the power at: a number, or all")
+    group.addoption("--cuts", default="48", help="points of each scenario to cut the power at: a number, or all")
     group.addoption("--cuts-seed", type=int, help="of the points at random, as an earlier run printed it")
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,11 +20,11 @@ PATHS = (BENCHMARKS, ROOT / "host_tests" / "unit" / "lib", ROOT / "boards" / "un
 REQUESTS = ("remote_start", "change_configuration", "get_configuration_all")
 
 
-def micropython(script):
+def micropython(script, *arguments):
     """What a script of host_tests/benchmarks prints, decoded."""
     program = Path(sys.executable).with_name("micropython")
     environment = {**os.environ, "MICROPYPATH": ":".join([*map(str, PATHS), ".frozen"])}
-    words = [program, "-X", "heapsize=8M", BENCHMARKS / script]
+    words = [program, "-X", "heapsize=8M", BENCHMARKS / script, *arguments]
     done = subprocess.run(words, check=False, capture_output=True, text=True, env=environment)
     if done.returncode:
         sys.exit(f"{script} failed:\n{done.stdout}{done.stderr}")
@@ -32,6 +33,14 @@ def micropython(script):
 
 def figures():
     """Yields (name, value, unit, target, compared with what)."""
+    yield from of_requests()
+    yield from of_parts()
+    yield from of_heap()
+    yield from of_lists()
+    yield from of_offline()
+
+
+def of_requests():
     import peer
 
     ours = micropython("requests.py")
@@ -45,10 +54,16 @@ def figures():
             ">= 1.5",
             "ocpp package, ASYNC_VALIDATION off",
         )
+
+
+def of_parts():
     parts = micropython("parts.py")
     yield "mask.8k_us", parts["mask_8k_us"], "us", "<= 60", "a byte loop takes 710 us"
     yield "flash.transaction.bytes_programmed", parts["bytes_programmed"], "B", "<= 1024", "Start, 10 MeterValues, Stop"
     yield "flash.transaction.erases", parts["erases"], "blocks", "<= 0.3", "MicroOcpp rewrites 9 files"
+
+
+def of_heap():
     code = micropython("code.py")
     yield "heap.code", code / 1024, "KiB", None, "boards run the code in place"
     import heap
@@ -64,6 +79,38 @@ def figures():
         "the same without the code; its compiler is in it",
     )
     yield "heap.growth_1000_sessions", found["growth"], "B", "<= 1024", "after the first 100 sessions"
+
+
+def of_lists():
+    """The table by itself for what a lookup costs; the whole station and a backend for what receiving costs."""
+    import lists
+
+    sizes = [str(size) for size in lists.SIZES]
+    with tempfile.TemporaryDirectory() as folder:
+        tables = micropython("cards.py", Path(folder) / "flash.bin", *sizes)
+    for size in lists.SIZES:
+        table, station = tables[f"cards.{size}"], lists.full(size)
+        name = f"list.{size}"
+        yield f"{name}.heap_growth", station["heap_growth"], "B", "<= 24576", f"heap {lists.HEAP}, one SendLocalList"
+        yield f"{name}.receive_s", station["receive_s"], "s", None, "MicroOcpp: 67 s for 50,000"
+        yield f"{name}.lookup_bytes", table["lookup_bytes"][1], "B", "<= 4096", "at most"
+        yield f"{name}.lookup_reads", table["lookup_reads"][1], "", "<= 4", "at most"
+        yield f"{name}.lookups_per_s", 1e6 / table["lookup_us"], "1/s", None, "the hash included"
+        yield f"{name}.heap_rest", table["rest"], "B", "<= 4096", "MicroOcpp holds 48 cards in RAM"
+        yield f"{name}.boot_ms", station["boot_ms"], "ms", None, "all of the start; it compiles the code"
+    largest = lists.SIZES[-1]
+    yield "list.flash_per_card", tables[f"cards.{largest}"]["flash_per_card"], "B", "<= 32", f"of {largest:,}"
+    took = lists.differentials(largest)
+    yield f"list.{largest}.differentials_s", took, "s", None, f"{lists.DIFFERENTIAL:,} entries each"
+
+
+def of_offline():
+    import offline
+
+    journal = micropython("offline_journal.py")
+    yield "offline.readings_per_mib", journal["readings"], "", ">= 10000", "none left out"
+    yield "offline.transactions_per_mib", journal["transactions"], "", None, "Start, 10 MeterValues, Stop; MicroOcpp: 4"
+    yield "offline.deliver_10000_s", offline.deliver(10_000), "s", None, "a backend that answers at once"
 
 
 def main():

@@ -26,6 +26,7 @@ SCENARIOS = {  # name: module, class
     "settings": ("settings", "Settings"),
     "cache": ("cache", "Cache"),
     "full_journal": ("full_journal", "FullJournal"),
+    "no_room": ("full_journal", "NoRoom"),
     "first_boot": ("first_boot", "FirstBoot"),
 }
 _SHOWN = 60  # frames of a failure

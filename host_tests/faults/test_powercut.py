@@ -3,8 +3,8 @@
 Each scenario (`scenarios/`) is a story on a flash that counts what is programmed and erased. Its power is cut at the
 n-th of these, which is then undone, half done, or done; the station boots on what the flash holds, and all that it
 owed must come. `make test` cuts at a sample: points spread evenly, and half as many at random, of these some torn in
-other ways and some cut again in the life after. `make powercut` (`--cuts all`) cuts at every point in all three ways,
-and as many times more at random. The end of the run tells how many there were.
+other ways and some cut again in the life after. `make powercut` (`--cuts all`) cuts at every n in all three ways, and
+at as many points at random as there are n. The end of the run tells how many there were.
 
 A point that fails shows how it is run alone.
 """
@@ -24,7 +24,7 @@ ROOT = HERE.parent.parent
 MICROPYTHON = Path(sys.executable).with_name("micropython")
 COMMAND = ("-X", "heapsize=16M", (HERE / "runner.py").relative_to(ROOT).as_posix())
 
-SCENARIOS = ("sessions", "lists", "settings", "cache", "full_journal", "first_boot")
+SCENARIOS = ("sessions", "lists", "settings", "cache", "full_journal", "no_room", "first_boot")
 WAYS = ("undone", "half", "done")
 OTHER_WAYS = (*WAYS, "tail", "torn")
 AGAIN = 0.3  # of the points at random are followed by a second cut
@@ -49,7 +49,7 @@ def choose(operations, after, wanted, seed):
     lots = random.Random(seed)
     if wanted == "all":
         points = [f"{n}.{way}" for n in range(1, operations + 1) for way in WAYS]
-        extra = len(points)
+        extra = operations
     else:
         extra = int(wanted) // 3
         even = int(wanted) - extra

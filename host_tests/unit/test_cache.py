@@ -327,6 +327,24 @@ class FlashTest(_Case, unittest.TestCase):
         self.cut()
         self.assertEqual(self.order(), "BCA")
 
+    def test_flash_that_takes_nothing_is_tried_once_a_minute(self):
+        """Not in a loop that wears it out, though room should be short as well."""
+        self.limit(100)
+        self.put(["CARD %d" % i for i in range(100)])
+        for operation in range(1, 5000):
+            self.flash.fail(operation, UNDONE)
+        self.cache.get("CARD 1")
+        self.cache._renew()
+        tried = self.flash.operations
+
+        def count():
+            tries.append(self.flash.operations - tried)
+
+        tries = []
+        self.run_with_time(*[(GATHER_MS, count) for _ in range(5)])
+        self.assertLessEqual(tries[0], 100)
+        self.assertLessEqual(tries[-1], 120)
+
     def test_clear_is_on_flash_at_once_and_empties_nothing_else(self):
         self.put("ABC")
         self.assertTrue(self.cache.clear())
@@ -360,6 +378,18 @@ class FlashTest(_Case, unittest.TestCase):
         self.cut()
         self.assertEqual(len(self.cache), 0)
 
+    def test_a_card_that_was_given_up_for_one_that_could_not_be_written_does_not_come_back(self):
+        self.put("ABC")
+        for operation in range(1, 50):
+            self.flash.fail(operation, UNDONE)
+        self.put("D")
+        self.put("A", BLOCKED)
+        self.assertEqual(self.order(), "C")  # each took the place of another
+        self.flash.mend()
+        self.assertTrue(self.cache.flush())
+        self.cut()
+        self.assertEqual(self.order(), "C")
+
     def test_damage_is_a_stranger_and_is_logged(self):
         self.put("ABC")
         at = (2 + 1) * WORD + 14  # B: the second word behind the header
@@ -373,30 +403,42 @@ class FlashTest(_Case, unittest.TestCase):
         self.assertTrue(self.log.at("warning"))
 
     def test_no_single_damaged_word_gives_back_the_leave_to_charge(self):
-        def story(case):
+        def is_worse(case):
             case.put("ABCD")
             case.put("A", BLOCKED)
             case.put("B", IdTagInfo("Accepted", NOON - 1))
-            case.put("C", BLOCKED)
-            case.put("C")
+            case.put("C", IdTagInfo("Accepted", 0, FAMILY))
+            case.put("C", IdTagInfo("Accepted", NOON - 1, FAMILY))
             case.cache.contradict("D", BLOCKED)
-            case.put("EFG")
-            case.cache.clear()
-            case.put("HIJ")
-            case.cache.contradict("H", BLOCKED)
 
-        self.limit(9)
-        story(self)
-        used = self.flash.bytes_programmed // WORD
-        for word in range(2, used):  # headers have two copies
-            for byte in (0, 5, 9, 13, 25):
-                flash = self.flash.after()
-                flash.flip(word * WORD + byte, word % 8)
-                self.use(flash)
-                for key in "ABCDEFGH":
-                    info = self.cache.get(key)
-                    self.assertFalse(info and info.as_of(NOON).accepted, "%s, word %d" % (key, word))
-            self.flash = flash
+        def is_cleared(case):
+            case.put("ABCD")
+            case.cache.clear()
+
+        def is_given_up(case):
+            case.limit(4)
+            case.put("ABCD", IdTagInfo("Accepted", NOON + 1))
+            case.cache.get("A")
+            case.clock.advance(2)
+            case.put("EFGH", BLOCKED)
+            case.limit(2)
+            case.cache.flush()
+
+        for story in (is_worse, is_cleared, is_given_up):
+            self.setUp()
+            self.limit(9)
+            story(self)
+            flash = self.flash
+            for word in range(2, flash.bytes_programmed // WORD):  # headers have two copies
+                for byte in (0, 5, 9, 13, 25):
+                    damaged = flash.after()
+                    damaged.flip(word * WORD + byte, word % 8)
+                    self.use(damaged)
+                    for key in "ABCD":
+                        info = self.cache.get(key)
+                        self.assertFalse(
+                            info and info.as_of(self.clock.now()).accepted, "%s, word %d, byte %d" % (key, word, byte)
+                        )
 
     def test_a_record_of_a_later_firmware_is_left_alone(self):
         self.put("A")
@@ -699,7 +741,7 @@ class ModelTest(_Case, unittest.TestCase):
                 random.seed(seed + 1)
                 self.flash.cut(operation, way)
                 try:
-                    for _ in range(40):
+                    for _ in range(60):
                         before = dict(self.model.said), [card[0] for card in self.model.cards]
                         self.step()
                 except PowerCut:
@@ -709,7 +751,7 @@ class ModelTest(_Case, unittest.TestCase):
                 else:
                     break
         print("%d cut points" % total)
-        self.assertGreater(total, 50)
+        self.assertGreater(total, 20)
 
     def test_with_failing_writes_nothing_outdated_is_believed(self):
         seed = int.from_bytes(os.urandom(4), "little")

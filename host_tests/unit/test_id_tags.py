@@ -44,3 +44,15 @@ class InfoTest(unittest.TestCase):
         for text in ("", "tomorrow", "2026-13-01T00:00:00Z"):
             info = self.id_tags.info({"status": "Accepted", "expiryDate": text})
             self.assertEqual(info.as_of(NOON).status, "Expired", text)
+
+    def test_an_expiry_beyond_32_bits_is_as_early_or_late_as_these_go(self):
+        """Lists of some backends say 9999 for never; 0 would mean that there is none."""
+        for text, status in (
+            ("9999-12-31T23:59:59Z", "Accepted"),
+            ("2106-02-07T06:28:15Z", "Accepted"),
+            ("1970-01-01T00:00:00Z", "Expired"),
+            ("0001-01-01T00:00:00Z", "Expired"),
+        ):
+            info = self.id_tags.info({"status": "Accepted", "expiryDate": text})
+            self.assertEqual(info.as_of(NOON).status, status, text)
+            self.assertTrue(0 < info.expiry < 1 << 32, text)

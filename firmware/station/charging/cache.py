@@ -282,7 +282,6 @@ class Cache:
         """Have all records written once more."""
         self._index.settled = 0
         self._renewed = self._journal.next + self._index.count
-        self._hurry()
 
     def _hurry(self) -> None:
         self._changed.set()
@@ -306,6 +305,7 @@ class Cache:
                 index.remove(index.victim(self._clock.now()))
             self._owed = True
             self._renew()
+            self._hurry()
         if index.limit != limit:
             index.resize(limit)
 
@@ -325,7 +325,8 @@ class Cache:
         except OSError as error:
             self._log.error("cache", "a record could not be written: %s", error)
             self._owed = True  # it would have freed the records of cards that were given up before
-            self._changed.set()
+            self._changed.set()  # in a minute: flash that fails is not worn any faster
+            return number
         if self._is_due():
             self._hurry()
         return number

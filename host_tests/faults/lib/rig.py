@@ -74,7 +74,9 @@ class Board:
         return unix.connector(i)
 
     def readers(self):
-        return tuple([{"uart": uart, "connectors": served} for uart, served in self._rig.world.readers()])
+        """One at each connector, none for all of them."""
+        found = self._rig.world.readers()
+        return tuple([{"uart": uart, "connectors": served} for uart, served in found if len(served) == 1])
 
     async def started(self, app):
         pass
@@ -169,8 +171,7 @@ class Rig:
     def swipe(self, id_tag, connector_id=1):
         """A card is held to the connector's reader."""
         self.witnesses[connector_id - 1].saw_card(id_tag)
-        one = self.scenario.CONNECTORS == 1
-        self.world.reader(None if one else (connector_id,)).swipe(id_tag)
+        self.world.reader((connector_id,)).swipe(id_tag)
 
     def charging(self, connector_id=1):
         return self.witnesses[connector_id - 1].charge is not None
@@ -178,7 +179,7 @@ class Rig:
     async def begin(self, id_tag, connector_id=1, **parameters):
         """A car comes, a card is shown, until it charges."""
         self.plug(connector_id, **parameters)
-        await self.run(1)
+        await self.run(0.4)
         self.swipe(id_tag, connector_id)
         await self.until(lambda: self.charging(connector_id))
 
@@ -186,9 +187,9 @@ class Rig:
         """The card is shown again, and the car leaves."""
         self.swipe(id_tag, connector_id)
         await self.until(lambda: not self.charging(connector_id))
-        await self.run(1)
+        await self.run(0.3)
         self.unplug(connector_id)
-        await self.run(1)
+        await self.run(0.3)
 
     async def configuration(self, *keys):
         """{key: value} as the station tells them to the backend."""
@@ -216,7 +217,7 @@ class Rig:
         """Let time pass as it does."""
         until = time.ticks_ms() + int(seconds * 1000)
         while time.ticks_ms() < until:
-            await asyncio.sleep_ms(250)
+            await asyncio.sleep_ms(min(250, until - time.ticks_ms()))
             self._look()
 
     async def leap(self, seconds):

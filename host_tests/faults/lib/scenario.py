@@ -16,7 +16,8 @@ class Scenario:
     FROM_BLANK = False  # else the station has been online once before
     CONNECTORS = 1
     SETTINGS = {}  # of the provisioning
-    INTERVAL_S = 60  # MeterValueSampleInterval
+    INTERVAL_S = 60  # at which there is a reading to be billed by
+    ALL_READINGS = True  # and so many are told
     CLOCK_SLACK_S = 0  # by which a time may be wrong that was repaired after a power cut
 
     def __init__(self):

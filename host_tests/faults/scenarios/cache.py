@@ -19,6 +19,7 @@ class Cache(Scenario):
     def __init__(self):
         super().__init__()
         self._said = {}  # card -> [(status, expires, has a group)] since the cache was cleared, None: not told yet
+        self._cleared = 0
         self._order = []  # cards in the order in which the backend spoke of them
 
     async def story(self, rig):
@@ -62,6 +63,9 @@ class Cache(Scenario):
         answer = await rig.backend.call("ClearCache", {})
         assert answer == {"status": "Accepted"}, answer
         self._order, self._said = [], {}
+        # something else is written before the cache is written again
+        await rig.backend.call("ChangeConfiguration", {"key": "ConnectionTimeOut", "value": str(61 + self._cleared)})
+        self._cleared += 1
 
     async def check(self, rig):
         cache = rig.app._cache
