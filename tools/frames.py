@@ -16,6 +16,7 @@ CSMS = "csms"
 CALL, RESULT, ERROR = 2, 3, 4
 WITHIN_S = 10.0
 TAIL = 40
+SHOWN = 2000  # characters of a frame, at most; a local list can have millions
 
 
 class NoSuchFrame(AssertionError):
@@ -39,7 +40,8 @@ class Frame:
     def __str__(self):
         moment = datetime.datetime.fromtimestamp(self.at).strftime("%H:%M:%S.%f")[:-3]
         arrow = "→" if self.sender == STATION else "←"
-        return f"{moment} #{self.connection} {arrow} {self.text}"
+        text = self.text if len(self.text) <= SHOWN else f"{self.text[:SHOWN]}… ({len(self.text)} characters)"
+        return f"{moment} #{self.connection} {arrow} {text}"
 
 
 def decode(text, sender, at=None):

@@ -98,34 +98,33 @@ class App:
             devices = self._build_devices(board.connector(i), given.lock)
             connector = Connector(i, devices, settings, clock, ledger, log, given.max_current_a * 10, given.phases)
             connectors.append(connector)
-        self._cache = self._build_cache(board)
-        table = CardTable(Region(*board.region("cards")), log)
-        table.mount()
-        self._local_list = LocalList(table, self._card_hash, self._cache, settings, log)
+        self._build_cards(board)
         self._authorization = Authorization(
             settings, clock, self._cache, log, self._ask, self._is_online, self._local_list
         )
         self._charge_point = ChargePoint(connectors, self._authorization, settings, clock, ledger, log, _AVAILABILITY)
         self._charge_point.load()
 
-    def _build_cache(self, board) -> Cache:
-        """The authorization cache, which is worth nothing without the secret by which it names cards."""
-        log = self._log
-        key = secret.load(_SECRET, log)
-        is_new = key is None
-        key = key or secret.make()
+    def _build_cards(self, board) -> None:
+        """Local list and cache: worth nothing without the secret by which they name cards."""
+        log, settings = self._log, self._settings
+        found = secret.load(_SECRET, log)
+        key = found or secret.make()
         self._card_hash = CardHash(key)
         journal = Journal(Region(*board.region("cache")), log)
         journal.mount()
-        cache = Cache(journal, self._card_hash, self._settings, self._clock, log)
-        if not is_new:
-            cache.load()
-            return cache
-        if journal.next > 1:
-            log.error("cache", "the secret of its cards is lost: starting with an empty one")
-            cache.clear()
+        table = CardTable(Region(*board.region("cards")), log)
+        table.mount()
+        self._cache = Cache(journal, self._card_hash, settings, self._clock, log)
+        self._local_list = LocalList(table, self._card_hash, self._cache, settings, log)
+        if found:
+            self._cache.load()
+            return
+        if journal.next > 1 or table.version:
+            log.error("cards", "their secret is lost: starting with an empty list and an empty cache")
+            self._cache.clear()
+            self._local_list.forget()
         secret.store(_SECRET, key, log)
-        return cache
 
     def _build_devices(self, pins: dict, with_lock: bool) -> Devices:
         pilot = Pilot(*pins["pilot"])

@@ -106,6 +106,21 @@ def test_nothing_is_lost(name, proof, record_property):
         pytest.fail(report(name, failures, len(points), proof.seed), pytrace=False)
 
 
+@pytest.mark.parametrize(
+    ("name", "point", "said"),
+    [
+        ("sessions", "20.done-journal", "message ids of two lives"),
+        ("settings", "60.done-filesystem", "not one of"),
+        ("lists", "120.done-cards", "version 0, not one of"),
+        ("cache", "60.done-cache", "is forgotten"),
+    ],
+)
+def test_a_loss_is_noticed(name, point, said):
+    """The firmware's flash is wiped behind its back: the scenarios must be able to fail."""
+    (outcome,) = run(name, point)
+    assert said in outcome.get("failure", "all was well")
+
+
 def tell(name, operations, points, seed):
     places = len({point.partition(".")[0] for point in points})
     twice = sum("+" in point for point in points)

@@ -117,10 +117,12 @@ async def test_damaged_files_are_set_aside_and_named(csms, station, how):
     assert {f"{name}.bad" for name in FILES} <= set(files)
 
 
-async def test_without_its_secret_the_cache_knows_nobody(csms, station):
-    """Cards lie in flash under a keyed hash, which is of no use without the key."""
+async def test_without_its_secret_list_and_cache_know_nobody(csms, station):
+    """Cards lie in flash under a keyed hash, which is of no use without the key: the version must not claim a list."""
     box = await station(settings={**CALM, "LocalAuthorizeOffline": "true"})
     await online(csms, box)
+    cards = [{"idTag": "LISTED", "idTagInfo": {"status": "Accepted"}}]
+    await csms.call("SendLocalList", listVersion=3, updateType="Full", localAuthorizationList=cards)
     await finish(csms, box, await begin(csms, box))
     for secret, word in (("kept", "granted"), ("lost", "Invalid")):
         await box.kill()
@@ -128,9 +130,11 @@ async def test_without_its_secret_the_cache_knows_nobody(csms, station):
             await flash_steps(box, ["write", "secret", "x"])
         await box.start()
         await until(box, lambda state: state["online"])
+        answer = await csms.call("GetLocalListVersion")
+        assert answer["listVersion"] == (3 if secret == "kept" else 0)
         await offline(csms, box)
         assert await swipe(box) == word
-    await logged(box, "the secret of its cards is lost")
+    await logged(box, "their secret is lost")
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,25 @@ class TestFull(unittest.TestCase):
         self.assertTrue(wear[0] > 20 and wear[-1] <= wear[0] + 1, wear)
 
 
+class TestClear(unittest.TestCase):
+    def test_is_as_on_blank_flash(self):
+        flash, table, _ = make()
+        asyncio.run(send(table, 7, [(i, info(i)) for i in range(100)], True))
+        table.clear()
+        self.assertEqual((table.version, table.count, table.get(key(1))), (0, 0, None))
+        _, again, _ = make(flash.after())
+        self.assertEqual((again.version, again.count, again.get(key(1))), (0, 0, None))
+        asyncio.run(send(again, 1, [(1, info(1))], True))
+        self.assertEqual((again.version, again.count, again.get(key(1))), (1, 1, info(1)))
+
+    def test_not_while_an_update_is_open(self):
+        _, table, _ = make()
+        update = table.begin()
+        self.assertRaises(RuntimeError, table.clear)
+        update.abort()
+        table.clear()
+
+
 class TestDifferential(unittest.TestCase):
     def test_on_blank_flash(self):
         flash, table, _ = make()

@@ -341,7 +341,8 @@ class UpdateTest(_Case, unittest.TestCase):
         self.settings.change("LocalAuthListEnabled", "false")
         for full in (True, False):
             for version in (0, 1):
-                self.assertEqual(self.send(version, good(5), full), "NotSupported")
+                self.assertEqual(self.send(version, good(500), full), "NotSupported")
+        self.assertEqual(self.flash.programs, 0)  # nor does it wear the flash
         self.settings.change("LocalAuthListEnabled", "true")
         self.holds(0)
 
@@ -355,8 +356,9 @@ class UpdateTest(_Case, unittest.TestCase):
 
         self.assertEqual(asyncio.run(scenario()), "NotSupported")
         self.settings.change("LocalAuthListEnabled", "true")
-        self.holds(0)
-        self.assertEqual(self.full(1, good(1)), "Accepted")
+        self.assertEqual((self.list.version, self.table.count), (0, 0))
+        self.assertEqual(self.full(1, good(1)), "Accepted")  # nothing is in its way
+        self.holds(1, "CARD0")
 
     def test_of_two_at_once_the_second_fails(self):
         async def scenario():
@@ -400,7 +402,7 @@ class MergeTest(_Case, unittest.TestCase):
 
         async def scenario():
             task = asyncio.create_task(self.list.run())
-            while self.table.merge_due:
+            for _ in range(1000):
                 await asyncio.sleep_ms(0)
             task.cancel()
 
@@ -415,6 +417,7 @@ class MergeTest(_Case, unittest.TestCase):
             asyncio.run(scenario())
         finally:
             asyncio.sleep_ms = slept
+        self.assertFalse(self.table.merge_due)
         self.assertEqual((self.list.version, self.table.count), (version, count))
         self.assertEqual(self.get("CARD0"), ("Accepted", 0, None))
         self.assertEqual(self.get("CARD%d" % (version * 20)), ("Accepted", 0, None))

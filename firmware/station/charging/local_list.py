@@ -67,6 +67,13 @@ class LocalList:
         status, expiry, parent = found
         return IdTagInfo(STATUSES[status], expiry, parent_text(parent) if parent else None)
 
+    def forget(self) -> None:
+        """Empty it without a word of the backend's: the names of its cards mean nothing any more."""
+        try:
+            self._table.clear()
+        except OSError as error:
+            self._log.error("list", "cannot be emptied: %s", error)
+
     def begin(self) -> "ListUpdate":
         """A new update, of which nothing is valid before its `finish`."""
         update = None

@@ -138,12 +138,11 @@ class Outbox:
         """Send what waits, for as long as there is a connection. Raises LinkError when it is lost."""
         while True:
             self._woken.clear()
-            found = self._next()
-            if found is None:
-                self.depth = 0  # though a record should have been lost
-                await self._woken.wait()
-            else:
-                await self._deliver(*found)
+            for seq, kind, payload in self._journal.records(self._journal.freed + 1):
+                if kind in ACTIONS:
+                    await self._deliver(seq, kind, bytes(payload))
+            self.depth = 0  # though a record should have been lost
+            await self._woken.wait()
 
     async def _deliver(self, seq: int, kind: int, payload: bytes) -> None:
         action = ACTIONS[kind]

@@ -38,6 +38,17 @@ class CardTable:
         """Find the table that is valid; an empty one with version 0 on blank flash."""
         self._store.mount()
 
+    def clear(self) -> None:
+        """No card, version 0. Unlike an update, a power cut may leave something older: call it again then.
+
+        Raises OSError; RuntimeError if an update is open.
+        """
+        if self.update is not None:
+            raise RuntimeError("cards: an update is open")
+        if self._under_way is not None:
+            self._under_way.abort()
+        self._store.clear()
+
     @property
     def version(self) -> int:
         """As it was given to the last commit; 0 if there was none."""

@@ -152,11 +152,15 @@ class Rig:
         self.network.drop()
         self.app = None
 
-    def restart(self):
-        """The power comes back, to what the flash holds."""
+    def restart(self, lost=""):
+        """The power comes back, to what the flash holds; but for the region `lost`, if one is named."""
         self.cuts.append(time.ticks_ms())
         self.backend.note("power cut")
         self.flash = self.flash.after()
+        if lost:
+            first, blocks = self.scenario.regions[lost]
+            for block in range(first, first + blocks):
+                self.flash.ioctl(6, block)
         self.network.up()
         time.advance(_OFF_MS)
 

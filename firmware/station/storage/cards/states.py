@@ -115,6 +115,11 @@ class StateLog:
         self._block = BLOCKS - 1  # that is written to
         self._place = self._places  # next free one in it
 
+    def erase(self) -> None:
+        """Forget every state. A power cut in between may leave an older one. Raises OSError."""
+        for block in range(BLOCKS):
+            self._region.erase(block)
+
     def mount(self) -> State:
         """The newest state; on blank flash one that says so."""
         newest = State()

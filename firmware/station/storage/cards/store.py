@@ -45,6 +45,11 @@ class Store:
         self.tree.mount(self.view)
         self.log.info("cards", "version %d, %d cards, room for %d", state.version, state.count, self.capacity)
 
+    def clear(self) -> None:
+        """As on blank flash. Raises OSError."""
+        self._states.erase()
+        self.mount()
+
     def find(self, key: bytes) -> int:
         """Offset of the card's entry in `view`, -1 if the list has none. Raises Damaged if that cannot be known."""
         at = self.delta.find(key, self.view)
