@@ -130,16 +130,23 @@ class Client:
         """Queue a line; a client with more than MAX_PENDING bytes to take is dropped."""
         if not self._open:
             return
-        if len(self._pending) + len(line) >= MAX_PENDING:
+        if len(self._pending) + len(line) >= MAX_PENDING or not self._append(line):
             self._open = False
             self.watching = False
             print("control: a client that does not read is dropped", file=sys.stderr)
             if asyncio.current_task() is not self._task:
                 self._task.cancel()
             return
-        self._pending.extend(line)
-        self._pending.extend(b"\n")
         self._wake.set()
+
+    def _append(self, line: bytes) -> bool:
+        """False if the heap has no piece as large as this: the firmware must not miss what a client has not read."""
+        try:
+            self._pending.extend(line)
+            self._pending.extend(b"\n")
+        except MemoryError:
+            return False
+        return True
 
     async def run(self) -> None:
         """Until the client goes or is dropped."""

@@ -470,4 +470,4 @@ async def test_while_not_accepted_a_question_gets_no_other_answer_than_its_own(c
     box = await station(settings=CALM)
     await until(box, lambda state: state["registration"] == "Pending")
     with pytest.raises(CallFailed, match="NotSupported"):
-        await csms.call("GetLocalListVersion")
+        await csms.call("TriggerMessage", requestedMessage="Heartbeat")

@@ -55,6 +55,12 @@ CORE = {
     "UnlockConnectorOnEVSideDisconnect": TRUTH,
     "WebSocketPingInterval": seconds(0),
 }
+# of Local Auth List Management (§9.2): the same
+LISTS = {
+    "LocalAuthListEnabled": TRUTH,
+    "LocalAuthListMaxLength": None,
+    "SendLocalListMaxLength": None,
+}
 # of the station's own: the same
 OWN = {
     "AuthorizationCacheMaxLength": (("1", "1000"), ("0", "1001")),
@@ -73,7 +79,7 @@ FACTS = {
     "ConnectorPhaseRotation": "1.Unknown,2.Unknown",
     "GetConfigurationMaxKeys": "50",
     "NumberOfConnectors": "2",
-    "SupportedFeatureProfiles": "Core",
+    "SupportedFeatureProfiles": "Core,LocalAuthListManagement",
     "MeterValuesSampledData": ENERGY,
     "StopTxnSampledData": "",
 }
@@ -105,19 +111,19 @@ async def test_every_core_key_is_there(csms, station):
     rows, unknown = await ask(csms)
     assert unknown == []
     assert [key for key in CORE if key not in rows] == []
-    for key, values in {**CORE, **OWN}.items():
+    for key, values in {**CORE, **LISTS, **OWN}.items():
         assert rows[key]["readonly"] is (values is None), key
         assert isinstance(rows[key]["value"], str), key
     for key, value in FACTS.items():
         assert rows[key]["value"] == value, key
-    assert set(rows) == {*CORE, *OWN, "WebSocketMaxMessageSize"}
+    assert set(rows) == {*CORE, *LISTS, *OWN, "WebSocketMaxMessageSize"}
 
 
 async def test_every_key_takes_what_is_in_its_range(csms, station):
     box = await station(connectors={"count": 2}, settings=CALM)
     await online(csms, box)
     wrong = []
-    for key, values in {**CORE, **OWN}.items():
+    for key, values in {**CORE, **LISTS, **OWN}.items():
         for value in values[0] if values else ():
             status = await change(csms, key, value)
             told = await configuration(csms, key)
@@ -131,7 +137,7 @@ async def test_every_key_refuses_what_is_not_and_keeps_its_value(csms, station):
     await online(csms, box)
     before, _ = await ask(csms)
     wrong = []
-    for key, values in {**CORE, **OWN}.items():
+    for key, values in {**CORE, **LISTS, **OWN}.items():
         for value in values[1] if values else ():
             if (status := await change(csms, key, value)) != "Rejected":
                 wrong.append((key, value, status))
@@ -143,7 +149,7 @@ async def test_no_key_that_is_read_only_can_be_changed(csms, station):
     box = await station(connectors={"count": 2})
     await online(csms, box)
     before, _ = await ask(csms)
-    for key, values in {**CORE, **OWN}.items():
+    for key, values in {**CORE, **LISTS, **OWN}.items():
         if values is None:
             assert await change(csms, key, before[key]["value"]) == "Rejected", key
             assert await change(csms, key, "5") == "Rejected", key

@@ -94,7 +94,7 @@ async def test_what_the_schema_forbids_reaches_no_handler(csms, station, payload
 
 async def test_data_is_as_long_as_a_message_may_be(csms, station):
     """§6.9: data has no length of its own."""
-    box = await station(extension=EXTENSION)
+    box = await station(extension=EXTENSION, heap="2M")  # on this port the code takes much of the usual one
     await online(csms, box)
     data = "0123456789" * 3000
     assert (await transfer(csms, vendorId=VENDOR, data=data))["data"] == data

@@ -71,7 +71,7 @@ WRONG = (
     ("UnlockConnector", {"connectorId": {}}, TYPE),
 )
 KNOWN = (
-    *("GetLocalListVersion", "SendLocalList", "CancelReservation", "ReserveNow", "TriggerMessage"),
+    *("CancelReservation", "ReserveNow", "TriggerMessage"),
     *("ClearChargingProfile", "GetCompositeSchedule", "SetChargingProfile", "GetDiagnostics", "UpdateFirmware"),
     *("ExtendedTriggerMessage", "GetLog", "SignedUpdateFirmware", "CertificateSigned", "InstallCertificate"),
     *("DeleteCertificate", "GetInstalledCertificateIds"),
@@ -316,5 +316,5 @@ async def test_the_library_sees_the_same_errors(csms, station):
     box = await station()
     await online(csms, box)
     with pytest.raises(CallFailed, match="NotSupported") as failure:
-        await csms.call("GetLocalListVersion")
-    assert "GetLocalListVersion" in failure.value.description
+        await csms.call("TriggerMessage", requestedMessage="Heartbeat")
+    assert "TriggerMessage" in failure.value.description

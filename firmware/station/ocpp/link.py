@@ -211,10 +211,10 @@ class Link:
             self._down.set()
 
     async def _guard(self, work: "Awaitable[None]") -> None:
-        """The network's errors end the connection, all others end `run()` as well."""
+        """The network's errors, and want of memory, end the connection; all others end `run()` as well."""
         try:
             await work
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._end(str(error))
         except Exception as error:
             self._failure = error
