@@ -65,6 +65,28 @@ class TestPowerCut(unittest.TestCase):
     def test_full_and_freed(self):
         self.every_cut(fill, 4, 512)
 
+    def test_a_record_that_frees(self):
+        """It is there and others are freed, or neither: also where it is the first of a block, whose header tells
+        what is freed."""
+        entered = 0
+        for before in range(25, 35):
+            for n in (1, 2, 3):
+                for way in WAYS:
+                    flash, journal, _ = make()
+                    for number in range(before):
+                        journal.append(1, payload_of(number, 20))
+                    flash.cut(n, way)
+                    erases = flash.erases
+                    try:
+                        journal.append(2, b"answer", before)
+                        self.assertEqual(journal.freed, before)
+                    except PowerCut:
+                        entered += flash.erases > erases
+                    _, journal, _ = make(flash.after())
+                    kinds = [kind for _, kind, _ in journal.records(1)]
+                    self.assertEqual(journal.freed, before if 2 in kinds else 0)
+        self.assertTrue(entered > 0)
+
     def test_first_append_on_blank_flash(self):
         for n in (1, 2, 3):
             for way in WAYS:

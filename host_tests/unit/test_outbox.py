@@ -549,10 +549,10 @@ class RestartTest(_Case, unittest.TestCase):
         transaction = self.session(readings=0, stop=False)
         append = self.bench.journal.append
 
-        def refuse(kind, payload):
+        def refuse(kind, payload, free=0):
             if kind == records.STARTED:
                 raise OSError(5)
-            return append(kind, payload)
+            return append(kind, payload, free)
 
         self.bench.journal.append = refuse
         self.assertIsNone(self.deliver())

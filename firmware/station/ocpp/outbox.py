@@ -154,11 +154,11 @@ class Outbox:
             message = await self._stop_message(seq, payload)
         answer = await self._send(seq, action, message) if message else None
         self._attempts = 0
-        self._journal.free(seq)
         self.depth -= 1
         if kind == records.START:
             self._started(seq, payload, answer)
-        elif kind == records.STOP:
+        self._journal.free(seq)
+        if kind == records.STOP:
             self._stopped(payload, answer)
 
     async def _send(self, seq: int, action: str, message: dict) -> "dict | None":
@@ -195,7 +195,8 @@ class Outbox:
         self._open[seq] = row
         self._hold()
         try:
-            self._journal.append(records.STARTED, records.pack_started(seq, row.transaction_id, accepted))
+            # nothing may free the START that does not also tell its number: see Journal.append
+            self._journal.append(records.STARTED, records.pack_started(seq, row.transaction_id, accepted), seq)
         except (JournalFull, OSError) as error:
             self._log.error("outbox", "the number of transaction %d does not outlive a restart: %s", seq, error)
         self._charge_point.judged(seq, row.transaction_id, accepted, parent_id_tag)

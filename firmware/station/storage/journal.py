@@ -158,8 +158,10 @@ class Journal:
         self._survey()
         self._log.info("journal", "records %d to %d, room %d bytes", self.first, self._next - 1, self.room())
 
-    def append(self, kind: int, payload: "bytes | bytearray | memoryview") -> int:
+    def append(self, kind: int, payload: "bytes | bytearray | memoryview", free: int = 0) -> int:
         """Write a record, kind 0 to MAX_KIND; on return it is on flash. Returns its number.
+
+        `free`: with it, and only with it, records up to this number are freed: a power cut leaves both or neither.
 
         Raises JournalFull; OSError when flash failed here, behind here and in the next block (the number
         is used up).
@@ -170,11 +172,13 @@ class Journal:
             raise ValueError(text % (kind, MAX_KIND, length, MAX_PAYLOAD))
         if self._ring.head < 0 or self._word + span(length) > self._words:
             self._enter()
-        written = self._write(kind, payload) or self._write_elsewhere(kind, payload)
+        freed = max(free, self._freed)  # not for the header of a block that is entered: the cut may come behind it
+        written = self._write(kind, payload, freed) or self._write_elsewhere(kind, payload, freed)
         number = self._next
         self._next += 1  # even if not: whatever is there now must not become the next record
         if not written:
             raise OSError(errno.EIO, "journal: record %d cannot be written" % number)
+        self.free(freed)
         self._persisted = self._freed
         return number
 
@@ -202,7 +206,7 @@ class Journal:
             return True
         if self.room() - WORD < keep:
             return False
-        if not self._write(MARK, b""):
+        if not self._write(MARK, b"", self._freed):
             return False
         self._persisted = self._freed
         return True
@@ -319,21 +323,21 @@ class Journal:
 
     # -- writing flash ---------------------------------------------------------------------------
 
-    def _write(self, kind: int, payload) -> bool:
+    def _write(self, kind: int, payload, freed: int) -> bool:
         """Program a record into the next words, which are used up either way."""
         word = self._word
         self._word += span(len(payload))
-        return self._blocks.write(self._ring.head, word, kind, payload, self._next, self._freed)
+        return self._blocks.write(self._ring.head, word, kind, payload, self._next, freed)
 
-    def _write_elsewhere(self, kind: int, payload) -> bool:
+    def _write_elsewhere(self, kind: int, payload, freed: int) -> bool:
         """The words were bad: try those behind them, then a new block."""
-        if self._word + span(len(payload)) <= self._words and self._write(kind, payload):
+        if self._word + span(len(payload)) <= self._words and self._write(kind, payload, freed):
             return True
         try:
             self._enter()
         except JournalFull:
             return False
-        return self._write(kind, payload)
+        return self._write(kind, payload, freed)
 
     def _enter(self) -> None:
         """Go on in the next block that is free. Raises JournalFull."""

@@ -95,7 +95,7 @@ def _compare(rig, books, charge, witness):
         assert charge.power_cut or cut, "nobody cut its power: %r" % stop
         since = charge.ended - (rig.scenario.INTERVAL_S + _LATE_S) * 1000
         least = max([charge.wh_before, witness.wh_at(since)] + [wh for _, wh in books.readings])
-        assert least <= stop["meterStop"] <= ended, "%d to %d Wh, told: %r" % (least, ended, stop)
+        assert least <= stop["meterStop"] <= ended + _SLACK_WH, "%d to %d Wh, told: %r" % (least, ended, stop)
         return
     assert not charge.power_cut, "ended by a power cut, told: %r" % stop
     assert abs(ended - stop["meterStop"]) <= _SLACK_WH, "ended at %d Wh, told: %r" % (ended, stop)

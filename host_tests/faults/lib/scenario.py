@@ -44,14 +44,15 @@ class Scenario:
         assert values["JournalDepth"] == "0", "quiet, and %s messages wait" % values["JournalDepth"]
 
     async def _serve_the_next(self, rig):
-        """One more session, on every connector in turn."""
+        """One more session, on every connector in turn, with a card that nobody has shown yet."""
+        card = "NEXT-%d" % len(rig.cuts)
         for outlet in rig.world.outlets:
             if outlet.ev:
                 rig.unplug(outlet.number)
                 await rig.run(0.5)
-            await rig.begin("NEXT", outlet.number)
+            await rig.begin(card, outlet.number)
             await rig.leap(30)
-            await rig.end("NEXT", outlet.number)
+            await rig.end(card, outlet.number)
         await rig.quiet(1)
 
     async def check(self, rig):
