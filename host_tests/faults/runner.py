@@ -4,9 +4,9 @@
                                               and of the life after it
     micropython runner.py SCENARIO 12.half …  {"point": "12.half"} if all is well, else with "failure" and "seen"
 
-A point is the number of the program or erase that is cut, and how much of it is done (`flashes.WAYS`). With a second
-one, 12.half+3.done, the power is cut again in the life after that. 12.half-journal loses a region of the flash with
-the power, which must not go unnoticed: so are the scenarios tested.
+A point is the number of the program or erase that is cut, and how much of it is done (`flashes.WAYS`). 12.half@20: the
+journal has had 20 records before, so that others than usual are the first of a block. 12.half+3.done: the power is
+cut again in the life after. 12.half-journal: a region of the flash is lost with the power, which must not go unnoticed.
 """
 
 import gc
@@ -18,8 +18,12 @@ _here = __file__.rpartition("/")[0] or "."
 for _path in ("/../../firmware", "/../../boards/unix", "/../unit/lib", "/scenarios", "/lib"):
     sys.path.insert(0, _here + _path)
 
+from fakes import FakeLog  # noqa: E402
 from flashes import WAYS, CuttableFlash  # noqa: E402
 from rig import Rig  # noqa: E402
+from station.charging import records  # noqa: E402
+from station.storage.journal import Journal  # noqa: E402
+from station.storage.region import Region  # noqa: E402
 
 SCENARIOS = {  # name: module, class
     "sessions": ("sessions", "Sessions"),
@@ -31,6 +35,7 @@ SCENARIOS = {  # name: module, class
     "first_boot": ("first_boot", "FirstBoot"),
 }
 _SHOWN = 60  # frames of a failure
+_OTHER_BOOT = 200  # whose clock nobody asks for
 
 
 class Runner:
@@ -67,10 +72,14 @@ class Runner:
         outcome = {"point": text}
         text, _, lost = text.partition("-")
         cuts = text.split("+")
+        cuts[0], _, ahead = cuts[0].partition("@")
         rig = self._rig()
         try:
+            if ahead:
+                _append(rig, int(ahead))
             _cut(rig.flash, cuts[0])
-            assert not rig.live(rig.scenario.story), "the power was not cut: the story has fewer operations"
+            told_whole = rig.live(rig.scenario.story)
+            assert ahead or not told_whole, "the power was not cut: the story has fewer operations"
             rig.restart(lost)
             for cut in cuts[1:]:
                 _cut(rig.flash, cut)
@@ -81,6 +90,16 @@ class Runner:
         except Exception as error:
             _tell(outcome, rig, error)
         return outcome
+
+
+def _append(rig, count):
+    """As many records as a life before may have left in the journal, all answered, each in one word of flash."""
+    journal = Journal(Region(rig.flash, *rig.scenario.regions["journal"]), FakeLog())
+    journal.mount()
+    for _ in range(count):
+        journal.append(records.CLOCK, records.pack_clock(_OTHER_BOOT, 0), journal.next - 1)
+    journal.free(journal.next - 1)
+    journal.sync()
 
 
 def _cut(flash, text):

@@ -2,8 +2,8 @@
 
 Each scenario (`scenarios/`) is a story on a flash that counts what is programmed and erased. Its power is cut at the
 n-th of these, which is then undone, half done, or done; the station boots on what the flash holds, and all that it
-owed must come. `make test` cuts at a sample: points spread evenly, and half as many at random, of these some torn in
-other ways and some cut again in the life after. `make powercut` (`--cuts all`) cuts at every n in all three ways, and
+owed must come. `make test` cuts at a sample: points spread evenly, and half as many at random, these torn in other ways
+too, with more or less in the journal before, and some cut again in the life after. `make powercut` (`--cuts all`) cuts at every n in all three ways, and
 at as many points at random as there are n. The end of the run tells how many there were.
 
 A point that fails shows how it is run alone.
@@ -27,6 +27,7 @@ COMMAND = ("-X", "heapsize=16M", (HERE / "runner.py").relative_to(ROOT).as_posix
 SCENARIOS = ("sessions", "lists", "settings", "cache", "full_journal", "no_room", "first_boot")
 WAYS = ("undone", "half", "done")
 OTHER_WAYS = (*WAYS, "tail", "torn")
+AHEAD = 30  # records that may be in the journal before: words of its smallest blocks
 AGAIN = 0.3  # of the points at random are followed by a second cut
 CHUNK = 40  # points of one process
 SHOWN = 3  # failures
@@ -55,7 +56,7 @@ def choose(operations, after, wanted, seed):
         even = int(wanted) - extra
         points = [f"{1 + i * operations // even}.{WAYS[i % len(WAYS)]}" for i in range(even)]
     for _ in range(extra):
-        point = f"{lots.randint(1, operations)}.{lots.choice(OTHER_WAYS)}"
+        point = f"{lots.randint(1, operations)}.{lots.choice(OTHER_WAYS)}@{lots.randrange(AHEAD)}"
         if lots.random() < AGAIN:
             point += f"+{lots.randint(1, after)}.{lots.choice(OTHER_WAYS)}"
         points.append(point)

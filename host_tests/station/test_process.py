@@ -270,7 +270,9 @@ async def test_watch_tells_of_a_whole_session(csms, station):
     def told_all():
         kinds = {event["event"] for event in events}
         pilots = [event["pilot"] for event in events if event["event"] == "ev"]
-        return kinds >= {"frame", "ev", "contactor", "lock", "meter", "status", "log"} and pilots[-1:] == ["A"]
+        last = [event["text"] for event in events if event["event"] == "frame"][-1:]
+        caught_up = last == [csms.transcript.frames[-1].text] and pilots[-1:] == ["A"]
+        return caught_up and kinds >= {"frame", "ev", "contactor", "lock", "meter", "status", "log"}
 
     for _ in range(200):
         if told_all():

@@ -4,6 +4,8 @@ from scenario import Scenario
 
 
 class Sessions(Scenario):
+    BLOCK_SIZE = 1024
+    BLOCKS = {"filesystem": 24, "journal": 8, "cache": 4, "cards": 24}
     CONNECTORS = 2
     SETTINGS = {
         "AllowOfflineTxForUnknownId": "true",
