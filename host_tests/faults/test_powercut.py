@@ -3,8 +3,9 @@
 Each scenario (`scenarios/`) is a story on a flash that counts what is programmed and erased. Its power is cut at the
 n-th of these, which is then undone, half done, or done; the station boots on what the flash holds, and all that it
 owed must come. `make test` cuts at a sample: points spread evenly, and half as many at random, these torn in other ways
-too, with more or less in the journal before, and some cut again in the life after. `make powercut` (`--cuts all`) cuts at every n in all three ways, and
-at as many points at random as there are n. The end of the run tells how many there were.
+too, with more or less in the journal before, and some cut again in the life after. `make powercut` (`--cuts all`)
+cuts at every n in all three ways, and at as many points at random as there are n. The end of the run tells how many
+there were.
 
 A point that fails shows how it is run alone.
 """
