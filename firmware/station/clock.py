@@ -117,6 +117,12 @@ class Clock:
         if stamp < EPOCH_MIN and boot != self._boot:
             self._lengths[boot] = max(stamp & _UPTIME_MAX, self._lengths.get(boot, 0))
 
+    def guess(self) -> "list[tuple[int, int]]":
+        """(boot, base) of each earlier boot of which nobody knows it: as guessed now it stays. The clock is set."""
+        guesses = [(boot, self._base_of(boot)) for boot in self._lengths if boot not in self._bases]
+        self._bases.update(guesses)
+        return guesses
+
     def iso(self, stamp: int) -> str:
         """A stamp or epoch as OCPP writes it; 1970 if it cannot be resolved yet (ask `resolve` first)."""
         return format_iso(self.resolve(stamp))

@@ -201,6 +201,35 @@ class LedgerTest(unittest.TestCase):
         self.assertEqual(stop - start, 500)
         self.assertLess(stop, NOON)
 
+    def test_what_was_guessed_of_a_time_is_not_guessed_anew(self):
+        """The StartTransaction may have gone out, and may go out again."""
+        self.use(Bench(epoch=0))
+        self.bench.advance(100)
+        self.start()
+        self.restart()
+        self.bench.advance(30)
+        self.bench.clock.set(NOON)
+        guessed = self.bench.clock.resolve(records.stamp_of(self.bench.of_kind(records.START)[0]))
+        self.bench.clock.set(NOON + 600)
+        for _ in range(3):
+            self.assertEqual(self.bench.clock.resolve(records.stamp_of(self.bench.of_kind(records.START)[0])), guessed)
+            self.restart()
+            self.bench.advance(7)
+            self.bench.clock.set(NOON + 1000)
+        self.assertEqual(len(self.bench.of_kind(records.CLOCK)), 1)
+
+    def test_a_flash_that_does_not_take_the_time_does_not_keep_it_from_the_clock(self):
+        self.use(Bench(epoch=0))
+        self.start()
+
+        def refuse(kind, payload):
+            raise OSError(5)
+
+        self.bench.journal.append = refuse
+        self.bench.clock.set(NOON)
+        self.assertTrue(self.bench.clock.is_set)
+        self.assertEqual(len(self.bench.log.at("error")), 1)
+
 
 class RoomTest(unittest.TestCase):
     """What gives way when the journal fills, and in which order."""

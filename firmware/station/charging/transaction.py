@@ -220,10 +220,18 @@ class Ledger:
         return self._clock.stamp()
 
     def _clock_set(self) -> None:
-        """Records of this boot bear uptimes: write down what they mean, for a boot that reads them later."""
+        """Records that bear uptimes: write down what they mean, for a boot that reads them later.
+
+        What had to be guessed is written as well: a message that is sent again must say what it said before.
+        """
+        bases = self._clock.guess()
         if self._clock_record_due:
-            self._clock_record_due = False
-            self._append(records.CLOCK, records.pack_clock(self._clock.boot, self._clock.base))
+            bases.append((self._clock.boot, self._clock.base))
+        try:
+            for boot, base in bases:
+                self._append(records.CLOCK, records.pack_clock(boot, base))
+        except (JournalFull, OSError) as error:
+            self._log.error("ledger", "times of before the clock was set may be guessed anew: %s", error)
 
     # --- room
 

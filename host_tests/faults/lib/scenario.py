@@ -33,6 +33,8 @@ class Scenario:
         await self.check(rig)
         await self._serve_the_next(rig)
         books.audit(rig)
+        restarts = rig.app.supervisor.restarts
+        assert not restarts, "tasks have died: %r" % restarts
 
     async def _catch_up(self, rig):
         """Until the backend has heard everything that the station kept for it."""
