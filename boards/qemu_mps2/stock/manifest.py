@@ -1,3 +1,4 @@
 # The stock image: MicroPython as anyone would have it on a board; nothing of ours but the mount of its file system.
-freeze("$(BOARD_DIR)/stock", "_boot.py")
+freeze(".", "_boot.py")
+freeze("..", "ssl.py")
 include("$(MPY_DIR)/extmod/asyncio")
