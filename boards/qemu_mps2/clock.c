@@ -115,10 +115,10 @@ void board_wait(int timeout_ms) {
     if (wait == 0) {
         return;
     }
-    // What an interrupt did between the caller's last look and here is in `event`; from here on interrupts only
-    // wake the processor and are served after the wait.
+    // What an interrupt did between the caller's last look and here is in `event`, and only one scheduled callback
+    // runs at a time, so another may be waiting. From here on interrupts wake the processor and are served after it.
     uint32_t state = board_irq_off();
-    if (!event) {
+    if (!event && MP_STATE_VM(sched_state) != MP_SCHED_PENDING) {
         SYST_RVR = wait * TICKS_PER_MS - 1;
         SYST_CVR = 0;
         SYST_CSR = SYST_ON;
