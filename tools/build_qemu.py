@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 from tools import sources
 from tools.sources import ROOT
@@ -17,6 +16,7 @@ BOARD = ROOT / "boards" / "qemu_mps2"
 BUILD = ROOT / "build" / "boards" / "qemu_mps2"
 MANIFESTS = {"firmware": BOARD / "manifest.py", "stock": BOARD / "stock" / "manifest.py"}
 EPOCH = "1767225600"  # of files' times in the image, unless SOURCE_DATE_EPOCH says another
+VERSION = {"MICROPY_GIT_TAG": "v1.26.1", "MICROPY_GIT_HASH": "v1.26.1"}
 LOG_LINES = 30
 
 
@@ -81,7 +81,8 @@ def _make(tree, cross, library, folder, manifest):
         "MICROPY_MPYCROSS_DEPENDENCY=",
         f"{folder}/firmware.elf",
     ]
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", EPOCH)}
+    # Neither the day nor our own repository's state goes into the image.
+    environment = {"SOURCE_DATE_EPOCH": EPOCH, **os.environ, **VERSION}
     environment.pop("MAKEFLAGS", None)  # of the make that may have started us
     done = subprocess.run(
         words, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False

@@ -11,7 +11,9 @@
 #include "py/frozenmod.h"
 #include "py/gc.h"
 #include "py/mphal.h"
+#include "shared/readline/readline.h"
 #include "shared/runtime/gchelper.h"
+#include "shared/runtime/interrupt_char.h"
 #include "shared/runtime/pyexec.h"
 #include "shared/runtime/softtimer.h"
 
@@ -169,6 +171,7 @@ int __wrap_main(int argc, char **argv) {
         }
         mod_network_init();
         if (frozen("start.py")) {
+            mp_hal_set_interrupt_char(CHAR_CTRL_C);
             board_exit(run(MP_QSTR_start));
         }
         repl();

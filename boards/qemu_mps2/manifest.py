@@ -1,3 +1,4 @@
+# ruff: noqa: F821 - the words are those of MicroPython's manifests
 # What is frozen into the firmware image: firmware/, this board's Python, and of boards/unix the simulated devices.
 # Where both boards have a file of one name, this one's is taken.
 import os

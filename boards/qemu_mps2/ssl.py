@@ -36,7 +36,11 @@ class SSLContext:
         return self._context.get_ciphers()
 
     def wrap_socket(
-        self, sock, server_side: bool = False, do_handshake_on_connect: bool = True, server_hostname: "str | None" = None
+        self,
+        sock,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        server_hostname: "str | None" = None,
     ):
         """Raises ValueError where a certificate is to be checked and there is no name to check it against."""
         if not server_side and server_hostname is None and self._context.verify_mode == tls.CERT_REQUIRED:

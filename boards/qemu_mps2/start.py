@@ -11,7 +11,6 @@ import qemu
 
 def run_script(path: str) -> None:
     import vfs
-
     from hostfs import Host
 
     vfs.mount(Host(), "/host")

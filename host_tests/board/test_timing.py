@@ -239,7 +239,8 @@ stop()
 
 
 @pytest.mark.parametrize(
-    "arguments", ["3, period=10, callback=print", "-1, period=10, callback=print, hard=True", "0, period=0, callback=print"]
+    "arguments",
+    ["3, period=10, callback=print", "-1, period=10, callback=print, hard=True", "0, period=0, callback=print"],
 )
 async def test_timer_that_cannot_be_is_refused(guest, arguments):
     lines = await guest(f"""

@@ -1,8 +1,7 @@
 """Mounts the file of the argument `flash=` as "/"; formats it when it holds no file system yet."""
 
-import vfs
-
 import qemu
+import vfs
 
 _path = qemu.argument("flash")
 if _path:
