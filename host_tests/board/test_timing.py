@@ -70,7 +70,7 @@ async def test_asyncio_sleeps(guest):
         """,
         icount=EXACT,
     )
-    assert 2000 <= int(line) <= 2010
+    assert 2000 <= int(line) < 2500  # an idle board waits in the host's time, which may be late
 
 
 async def test_instructions_repeat_exactly(guest):
@@ -88,6 +88,22 @@ async def test_instructions_repeat_exactly(guest):
     first = await guest(text, {"seed": 1}, icount=EXACT)
     assert first == await guest(text, {"seed": 1}, icount=EXACT)
     assert int(first[0]) > 10_000
+
+
+async def test_timer_takes_a_frequency(guest):
+    (line,) = await guest(
+        ticker()
+        + """
+timer.init(freq=2000, callback=tick, hard=True)
+begun = time.ticks_ms()
+while diff(time.ticks_ms(), begun) < 1000:
+    pass
+stop()
+""",
+        icount=EXACT,
+    )
+    calls, gap = figures(line)
+    assert 1998 <= calls <= 2000 and gap < 600
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -203,15 +219,19 @@ async def test_one_shot_and_scheduled_and_soft_timers(guest):
     lines = await guest(
         """
         import machine, time
+        def busy(ms):
+            begun = time.ticks_ms()
+            while time.ticks_diff(time.ticks_ms(), begun) < ms:
+                pass
         calls = []
         once = machine.Timer(1, mode=machine.Timer.ONE_SHOT, period=30, callback=lambda t: calls.append(bytes(3)))
         scheduled = machine.Timer(0, period=20, callback=lambda t: calls.append(bytes(2)))
         soft = machine.Timer(-1, period=50, callback=lambda t: calls.append(bytes(1)))
-        time.sleep_ms(1005)
+        busy(1005)
         scheduled.deinit()
         soft.deinit()
         print([sum(len(c) == n for c in calls) for n in (1, 2, 3)])
-        time.sleep_ms(200)
+        busy(200)
         print(len(calls))
         """,
         icount=EXACT,
@@ -235,7 +255,7 @@ stop()
 """,
         icount=EXACT,
     )
-    assert lines[:2] == ["0", "1"]
+    assert lines[0] == "0" and lines[1] in ("1", "2")  # the one that was held back, and perhaps the next
 
 
 @pytest.mark.parametrize(
@@ -263,7 +283,9 @@ async def test_watchdog_resets_and_the_cause_is_told(guest, hang):
             sys.exit(0)
         watchdog = machine.WDT(timeout=1000)
         for _ in range(5):
-            time.sleep_ms(900)
+            begun = time.ticks_ms()
+            while time.ticks_diff(time.ticks_ms(), begun) < 900:
+                pass
             watchdog.feed()
         print("fed", machine.reset_cause() == machine.PWRON_RESET)
         {hang}
@@ -293,3 +315,20 @@ async def test_rtc_begins_in_2000_and_can_be_set(guest):
 async def test_rtc_takes_the_hosts_time_if_told(guest):
     (line,) = await guest("import time\nprint(time.time())", {"rtc": "host"})
     assert abs(int(line) + 946_684_800 - time.time()) < 10
+
+
+async def test_network_comes_up_again_after_the_watchdogs_reset(guest):
+    lines = await guest("""
+        import machine, network, sys, time
+        lan = network.LAN()
+        lan.active(True)
+        while not lan.isconnected():
+            time.sleep_ms(5)
+        print(lan.ifconfig()[0])
+        if machine.reset_cause() == machine.WDT_RESET:
+            sys.exit(0)
+        machine.WDT(timeout=100)
+        while True:
+            pass
+    """)
+    assert lines == ["10.0.2.15"] * 2
