@@ -70,9 +70,9 @@ class TestAnalog(unittest.TestCase, _Base):
     setUp = _Base.setUp
 
     def test_pilot_plateaus(self):
-        pwm, high, low = self.pins["pilot"]
-        high, low = ADC(Pin(high)), ADC(low)
-        wave = PWM(Pin(pwm), freq=1000, duty_u16=65535)
+        pins = self.pins["pilot"]
+        high, low = ADC(Pin(pins["high"])), ADC(pins["low"])
+        wave = PWM(Pin(pins["pwm"]), freq=1000, duty_u16=65535)
         self.assertEqual((high.read_u16(), low.read_u16()), (58982, 58982))
         wave.duty_u16(20000)
         self.assertEqual((high.read_u16(), low.read_u16()), (58982, 6553))
@@ -80,7 +80,7 @@ class TestAnalog(unittest.TestCase, _Base):
         self.assertEqual((high.read_u16(), low.read_u16()), (6553, 6553))
 
     def test_pwm_settings(self):
-        wave = PWM(self.pins["pilot"][0], freq=1000, duty_u16=30000)
+        wave = PWM(self.pins["pilot"]["pwm"], freq=1000, duty_u16=30000)
         self.assertEqual((wave.freq(), wave.duty_u16()), (1000, 30000))
         wave.init(freq=2000)
         self.assertEqual((wave.freq(), wave.duty_u16()), (2000, 30000))
@@ -186,7 +186,7 @@ class TestTimer(unittest.TestCase, _Base):
         ticking.deinit()
 
     def test_wrong_arguments(self):
-        for wrong in ({"period": 0}, {"period": 5, "mode": 3}, {"period": 5, "hard": True}):
+        for wrong in ({"period": 0}, {"period": 5, "mode": 3}, {"period": 0, "hard": True}):
             with self.assertRaises(ValueError):
                 Timer(-1, callback=print, **wrong)
 

@@ -1,0 +1,102 @@
+"""The control pilot with one ADC channel upon the raw 1 kHz wave, and a pin that senses the wave's level.
+
+A plateau is measured, never the average of a period. A conversion counts only if
+
+* the sense pin had the same level before and after it,
+* both looks lie so close together that the other plateau does not fit in between, and
+* the conversion before was on the same plateau already: the first one after an edge may still be on the way.
+
+One pass looks for the high plateau, and for the low one while a current is on offer; it ends after WINDOW_US (a little
+more than one period) and at most TRIES conversions, whatever it has found. A plateau that it has not found gives LOST,
+which the interlock treats as any other state that is not C: three such passes, and the contact opens.
+
+The shortest plateau that the board's ADC finds for certain, `plateau_us`, bounds the offer: 100 us are 6 A to 65 A.
+"""
+
+import time
+
+import micropython
+from machine import ADC, Pin
+from micropython import const
+
+from station.drivers.pilot import LOST, NO_DIODE, B, D, PilotLine
+from station.drivers.pilot_current import current_of, duty_of
+
+WINDOW_US = const(1200)
+TRIES = const(200)
+
+_PERIOD_US = const(1000)
+
+
+class GatedPilot(PilotLine):
+    """One connector's pilot behind such a front end; see above."""
+
+    def __init__(
+        self, pwm: int, adc: int, sense: int, zero: int = 32768, span_mv: int = 15000, plateau_us: int = 100
+    ) -> None:
+        self._most = current_of((_PERIOD_US - plateau_us) * 65535 // _PERIOD_US)
+        self._other_us = plateau_us  # no plateau is shorter
+        super().__init__(pwm, zero, span_mv)
+        self._read = ADC(Pin(adc)).read_u16
+        self._sense = Pin(sense, Pin.IN).value
+        self._high = 0
+        self._low = 0
+
+    def offer(self, deciamps: int) -> None:
+        """As any pilot's, but no more than leaves a low plateau long enough to be measured; `offered` says how much."""
+        if deciamps:
+            duty_of(deciamps)  # refuses what cannot be offered
+        super().offer(min(deciamps, self._most))
+
+    @micropython.native
+    def sample(self) -> int:
+        """One raw sample, A to F, NO_DIODE or LOST, with hysteresis but not debounced. Allocates nothing.
+
+        Takes up to WINDOW_US while a current is on offer, else two conversions.
+        """
+        found = self._find()
+        if not self._swings:  # a steady line, high or low, is the one plateau that there is
+            if not found:
+                return LOST
+            return self._judge_high(self._high if found & 1 else self._low)
+        if not found & 1:
+            return LOST
+        band = self._judge_high(self._high)
+        if band < B or band > D:
+            self._diode = True
+            return band
+        if not found & 2:
+            return LOST
+        return band if self._judge_low(self._low) else NO_DIODE
+
+    @micropython.native
+    def _find(self) -> int:
+        """Measure what plateaus there are; 1: the high one was found, 2: the low one."""
+        read, sense, ticks = self._read, self._sense, time.ticks_us
+        wanted = 3 if self._swings else 0
+        longest = self._other_us if self._swings else _PERIOD_US
+        found = 0
+        tries = 0
+        last = -1  # the plateau of the conversion before
+        began = ticks()
+        while tries < TRIES:
+            tries += 1
+            looked = ticks()
+            level = sense()
+            value = read()
+            if sense() != level or time.ticks_diff(ticks(), looked) >= longest:
+                last = -1
+            elif level != last:
+                last = level
+            else:
+                if level:
+                    self._high = value
+                    found |= 1
+                else:
+                    self._low = value
+                    found |= 2
+                if found & wanted == wanted:
+                    return found
+            if time.ticks_diff(looked, began) >= WINDOW_US:
+                return found
+        return found
