@@ -2,7 +2,7 @@
 
 import unittest
 
-from charging_fakes import LOST, NO_DIODE, A, B, C, D, E, F, FakeInputs
+from charging_fakes import NO_DIODE, A, B, C, D, E, F, FakeInputs
 from station.charging.faults import WARNINGS, Faults
 from station.charging.interlock import SWITCH_OK, SWITCH_STUCK, SWITCH_WELDED
 

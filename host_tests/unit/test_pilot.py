@@ -7,7 +7,8 @@ import machine
 import micropython
 from ev import offered_ma
 from station.drivers import pilot
-from station.drivers.pilot import Pilot, current_of, duty_of
+from station.drivers.pilot import Pilot
+from station.drivers.pilot_current import DIGITAL, current_of, duty_of, is_digital
 from world import World
 
 
@@ -60,6 +61,28 @@ class TestDuty(unittest.TestCase):
         self.assertEqual(current_of(round(0.09 * 65535)), 60)
         self.assertEqual(current_of(round(0.965 * 65535)), 800)
         self.assertEqual(current_of(round(0.97 * 65535) - 1), 800)
+
+    def test_every_duty_of_the_table(self):
+        """IEC 61851-1 table A.8, row by row, at each of the 65536 duties."""
+        for duty in range(65536):
+            percent = duty / 655.35
+            current = current_of(duty)
+            self.assertEqual(is_digital(duty), 3 <= percent <= 7, duty)
+            if percent < 8 or percent > 97:
+                self.assertEqual(current, 0, duty)
+            elif percent < 10:
+                self.assertEqual(current, 60, duty)
+            elif percent <= 85:
+                self.assertLessEqual(abs(current - percent * 6), 0.5 + 1e-6, duty)
+            elif percent <= 96:
+                self.assertLessEqual(abs(current - (percent - 64) * 25), 0.5 + 1e-6, duty)
+            else:
+                self.assertEqual(current, 800, duty)
+
+    def test_five_percent_is_digital_and_offers_nothing_by_itself(self):
+        self.assertAlmostEqual(DIGITAL / 655.35, 5, 2)
+        self.assertTrue(is_digital(DIGITAL))
+        self.assertEqual((current_of(DIGITAL), offered_ma(DIGITAL, 1000)), (0, 0))
 
     def test_refuses_what_cannot_be_offered(self):
         for deciamps in (1, 59, 801, -60):
@@ -132,6 +155,15 @@ class TestStates(unittest.TestCase):
         self.pilot.off()
         self.assertEqual((self.line.duty, self.pilot.offered), (0, 0))
 
+    def test_digital_communication(self):
+        self.pilot.offer(160)
+        self.pilot.offer_digital()
+        self.assertEqual((self.line.duty, self.pilot.offered), (DIGITAL, 0))
+        self.line.low = counts(-6000)
+        self.assertEqual(self.at(9000), pilot.NO_DIODE)  # it swings, so the diode shows
+        self.pilot.off()
+        self.assertEqual(self.at(9000), pilot.B)
+
     def test_refused_offer_leaves_the_one_before(self):
         self.pilot.offer(160)
         with self.assertRaises(ValueError):
@@ -144,7 +176,7 @@ class TestWithCar(unittest.TestCase):
         self.world = World(1, 3)
         machine.attach(self.world)
         self.outlet = self.world.outlets[0]
-        self.pilot = Pilot(*board.connector(1)["pilot"])
+        self.pilot = Pilot(**board.connector(1)["pilot"])
 
     def test_each_state_of_the_model(self):
         self.assertEqual(self.pilot.sample(), pilot.A)

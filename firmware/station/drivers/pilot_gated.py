@@ -11,6 +11,8 @@ more than one period) and at most TRIES conversions, whatever it has found. A pl
 which the interlock treats as any other state that is not C: three such passes, and the contact opens.
 
 The shortest plateau that the board's ADC finds for certain, `plateau_us`, bounds the offer: 100 us are 6 A to 65 A.
+It takes two conversions and four looks at the pin within that time; a board whose ADC is slower needs the other front
+end, and so does digital communication, whose high plateau has 50 us.
 """
 
 import time
@@ -26,6 +28,7 @@ WINDOW_US = const(1200)
 TRIES = const(200)
 
 _PERIOD_US = const(1000)
+_LONGEST_US = const(100)  # the high plateau of 6 A
 
 
 class GatedPilot(PilotLine):
@@ -34,6 +37,8 @@ class GatedPilot(PilotLine):
     def __init__(
         self, pwm: int, adc: int, sense: int, zero: int = 32768, span_mv: int = 15000, plateau_us: int = 100
     ) -> None:
+        if not 0 < plateau_us <= _LONGEST_US:
+            raise ValueError("plateau_us must be 1 to %d, got %r" % (_LONGEST_US, plateau_us))
         self._most = current_of((_PERIOD_US - plateau_us) * 65535 // _PERIOD_US)
         self._other_us = plateau_us  # no plateau is shorter
         super().__init__(pwm, zero, span_mv)
@@ -47,6 +52,9 @@ class GatedPilot(PilotLine):
         if deciamps:
             duty_of(deciamps)  # refuses what cannot be offered
         super().offer(min(deciamps, self._most))
+
+    def offer_digital(self) -> None:
+        raise ValueError("this front end cannot measure the plateaus of 5 %")
 
     @micropython.native
     def sample(self) -> int:
