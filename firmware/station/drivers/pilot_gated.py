@@ -4,15 +4,17 @@ A plateau is measured, never the average of a period. A conversion counts only i
 
 * the sense pin had the same level before and after it,
 * both looks lie so close together that the other plateau does not fit in between, and
-* the conversion before was on the same plateau already: the first one after an edge may still be on the way.
+* one conversion before it was on the same plateau already, which has been seen for SETTLE_US: what comes soon after an
+  edge may still be on the way (IEC 61851-1 table A.2 gives edges up to 13 us).
 
 One pass looks for the high plateau, and for the low one while a current is on offer; it ends after WINDOW_US (a little
 more than one period) and at most TRIES conversions, whatever it has found. A plateau that it has not found gives LOST,
 which the interlock treats as any other state that is not C: three such passes, and the contact opens.
 
 The shortest plateau that the board's ADC finds for certain, `plateau_us`, bounds the offer: 100 us are 6 A to 65 A.
-It takes two conversions and four looks at the pin within that time; a board whose ADC is slower needs the other front
-end, and so does digital communication, whose high plateau has 50 us.
+Three conversions, with two looks at the pin each, must fit in it: the first may meet the edge and the second is the
+first one after it. A board whose ADC is slower needs the other front end, and so does digital communication, whose high
+plateau has 50 us.
 """
 
 import time
@@ -25,7 +27,8 @@ from station.drivers.pilot import LOST, NO_DIODE, B, D, PilotLine
 from station.drivers.pilot_current import current_of, duty_of
 
 WINDOW_US = const(1200)
-TRIES = const(200)
+TRIES = const(400)
+SETTLE_US = const(20)
 
 _PERIOD_US = const(1000)
 _LONGEST_US = const(100)  # the high plateau of 6 A
@@ -60,7 +63,7 @@ class GatedPilot(PilotLine):
     def sample(self) -> int:
         """One raw sample, A to F, NO_DIODE or LOST, with hysteresis but not debounced. Allocates nothing.
 
-        Takes up to WINDOW_US while a current is on offer, else two conversions.
+        Takes up to WINDOW_US while a current is on offer, else a little more than SETTLE_US.
         """
         found = self._find()
         if not self._swings:  # a steady line, high or low, is the one plateau that there is
@@ -86,6 +89,7 @@ class GatedPilot(PilotLine):
         found = 0
         tries = 0
         last = -1  # the plateau of the conversion before
+        since = 0  # when that was first seen
         began = ticks()
         while tries < TRIES:
             tries += 1
@@ -96,7 +100,8 @@ class GatedPilot(PilotLine):
                 last = -1
             elif level != last:
                 last = level
-            else:
+                since = looked
+            elif time.ticks_diff(looked, since) >= SETTLE_US:
                 if level:
                     self._high = value
                     found |= 1
