@@ -238,6 +238,44 @@ class TestTimer(unittest.TestCase, _Base):
                 Timer(-1, callback=print, **wrong)
 
 
+class TestMask(unittest.TestCase):
+    """`disable_irq` and a hard timer: a callback never comes within a section, and once it is over it does."""
+
+    def setUp(self):
+        self.inside = False
+        self.torn = 0
+        self.calls = 0
+
+    def call(self, timer):
+        self.calls += 1
+        if self.inside:
+            self.torn += 1
+
+    def wait(self, calls):
+        until = time.ticks_add(time.ticks_ms(), 5000)
+        while self.calls < calls and time.ticks_diff(until, time.ticks_ms()) > 0:
+            pass
+        self.assertGreaterEqual(self.calls, calls)
+
+    def test_no_call_within(self):
+        timer = machine.Timer(-1, mode=machine.Timer.PERIODIC, period=1, callback=self.call, hard=True)
+        try:
+            for _ in range(50):
+                state = machine.disable_irq()
+                inner = machine.disable_irq()
+                self.inside = True
+                until = time.ticks_add(time.ticks_us(), 2500)
+                while time.ticks_diff(until, time.ticks_us()) > 0:
+                    pass
+                machine.enable_irq(inner)  # changes nothing: the outer one holds
+                self.inside = False
+                machine.enable_irq(state)
+                self.wait(self.calls + 1)
+        finally:
+            timer.deinit()
+        self.assertEqual(self.torn, 0)
+
+
 class TestReset(unittest.TestCase, _Base):
     setUp = _Base.setUp
     until = _Base.until
