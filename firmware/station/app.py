@@ -16,7 +16,7 @@ from station.charging.cache import Cache
 from station.charging.charge_point import ChargePoint
 from station.charging.connector import Connector, Devices
 from station.charging.faults import WARNINGS, Faults
-from station.charging.interlock import Interlock
+from station.charging.interlock import Interlock, together
 from station.charging.local_list import LocalList
 from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
@@ -29,6 +29,7 @@ from station.drivers.fault_inputs import FaultInputs
 from station.drivers.lock import Lock
 from station.drivers.meter import Meter
 from station.drivers.pilot import Pilot
+from station.drivers.pilot_gated import GatedPilot
 from station.drivers.watchdog import Watchdog
 from station.log import Log
 from station.ocpp import websocket
@@ -128,12 +129,13 @@ class App:
         secret.store(_SECRET, key, log)
 
     def _build_devices(self, pins: dict, with_lock: bool) -> Devices:
-        pilot = Pilot(*pins["pilot"])
-        contactor = Contactor(*pins["contactor"])
+        period_ms = self._board.INTERLOCK_PERIOD_MS
+        pilot = (GatedPilot if "sense" in pins["pilot"] else Pilot)(**pins["pilot"])
+        contactor = Contactor(period_ms=period_ms, **pins["contactor"])
         lock = Lock(*pins["lock"]) if with_lock else None
         faults = FaultInputs(tuple([row for row in pins["faults"] if row[1] not in WARNINGS]))
         warnings = FaultInputs(tuple([row for row in pins["faults"] if row[1] in WARNINGS]))
-        interlock = Interlock(pilot, contactor, faults, lock)
+        interlock = Interlock(pilot, contactor, faults, lock, period_ms=period_ms)
         self._interlocks.append(interlock)
         return Devices(interlock, pilot, Meter(*pins["meter"]), lock, Faults(faults, warnings, interlock))
 
@@ -194,12 +196,17 @@ class App:
     # --- running
 
     async def run(self) -> None:
-        """Start every task, then feed the watchdog for ever while all are well."""
+        """Start every task, then feed the watchdog for ever while all are well. All contacts open when this ends."""
+        try:
+            await self._run()
+        finally:
+            for interlock in self._interlocks:
+                interlock.open()
+
+    async def _run(self) -> None:
         board, start = self._board, self.supervisor.start
-        timers = [
-            timer.every(board.INTERLOCK_PERIOD_MS, interlock.step, board.INTERLOCK_HARD)
-            for interlock in self._interlocks
-        ]
+        step = together(self._interlocks)
+        ticking = timer.every(board.INTERLOCK_PERIOD_MS, step, board.INTERLOCK_HARD, board.INTERLOCK_TIMER)
         await board.started(self)
         for connector in self._charge_point.connectors:
             start("connector %d" % connector.connector_id, connector.run, critical=True)
@@ -221,12 +228,12 @@ class App:
         start("local list", self._local_list.run)
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
-        await self._feed(timers)
+        await self._feed(ticking)
 
-    async def _feed(self, timers: list) -> None:
-        """Feed the watchdog while every critical task runs and every interlock passes; `timers` are kept alive here."""
+    async def _feed(self, ticking) -> None:
+        """Feed the watchdog while every critical task runs and every interlock passes; the timer is kept alive here."""
         watchdog = Watchdog(self._board.WATCHDOG_MS)
-        passes = [-1] * len(timers)
+        passes = [-1] * len(self._interlocks)
         while True:
             now = [interlock.passes for interlock in self._interlocks]
             if self.supervisor.healthy() and all([new != old for new, old in zip(now, passes)]):

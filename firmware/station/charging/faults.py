@@ -20,6 +20,7 @@ _KINDS = {
     "ContactorStuck": ("PowerSwitchFailure", "contact open though the coil is on", True),
     "PilotStateE": ("OtherError", "control pilot shorted: state E", False),
     "PilotStateF": ("OtherError", "control pilot at -12 V: state F", False),
+    "PilotLost": ("OtherError", "control pilot cannot be measured", False),
     "DiodeMissing": ("OtherError", "no diode in the vehicle's control pilot", True),
     "LockFailure": ("ConnectorLockFailure", "the connector lock did not lock", True),
     "MeterSilent": ("PowerMeterFailure", "the energy meter does not answer", False),
@@ -57,6 +58,8 @@ class Faults:
         vendor_code = "EmergencyStop" if self.has("EmergencyStop") else self._standing[0]
         if vendor_code in _KINDS:
             error_code, info, _ = _KINDS[vendor_code]
+            if vendor_code.startswith("Contactor") and self._interlock.poles > 1:
+                info += ", pole %d" % self._interlock.pole
             return error_code, info, vendor_code
         return vendor_code, "", ""
 
@@ -80,6 +83,7 @@ class Faults:
         state = self._interlock.state
         self._follow("PilotStateE", state == lock_of.E)
         self._follow("PilotStateF", state == lock_of.F)
+        self._follow("PilotLost", state == lock_of.LOST)
         if state == lock_of.NO_DIODE:
             self.add("DiodeMissing")
 
