@@ -55,6 +55,7 @@ from station.supervisor import Supervisor
 
 _LOG_BYTES = const(8192)
 _FEED_MS = const(1000)
+_PATIENCE = const(15)  # times _FEED_MS: a connector may wait for a bus on which eight meters are dead
 _SETTINGS = filesystem.ROOT + "/settings.json"
 _SECRET = filesystem.ROOT + "/secret"
 _AVAILABILITY = filesystem.ROOT + "/availability.json"
@@ -209,8 +210,8 @@ class App:
         ticking = timer.every(board.INTERLOCK_PERIOD_MS, step, board.INTERLOCK_HARD, board.INTERLOCK_TIMER)
         await board.started(self)
         for connector in self._charge_point.connectors:
-            start("connector %d" % connector.connector_id, connector.run, critical=True)
-        start("charge point", self._charge_point.run, critical=True)
+            self.supervisor.start_critical("connector %d" % connector.connector_id, connector.run, _PATIENCE)
+        self.supervisor.start_critical("charge point", self._charge_point.run, _PATIENCE)
         start("remote start", self._charge_point.serve_remote)
         for row in board.readers():
             reader = CardReader(row["uart"], self._log)
@@ -231,7 +232,7 @@ class App:
         await self._feed(ticking)
 
     async def _feed(self, ticking) -> None:
-        """Feed the watchdog while every critical task runs and every interlock passes; the timer is kept alive here."""
+        """Feed the watchdog while every critical task reports in and every interlock passes; keeps the timer alive."""
         watchdog = Watchdog(self._board.WATCHDOG_MS)
         passes = [-1] * len(self._interlocks)
         while True:

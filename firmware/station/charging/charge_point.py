@@ -143,9 +143,10 @@ class ChargePoint:
 
     # --- cards
 
-    async def run(self) -> None:
-        """The charge point's task: held cards, dead readers, and a shortage of room."""
+    async def run(self, report: "Callable[[], None]") -> None:
+        """The charge point's task: held cards, dead readers, a shortage of room; `report()` says that it goes round."""
         while True:
+            report()
             await asyncio.sleep_ms(_HOUSEKEEPING_MS)
             self.match_held()
             self._warn(_READER_DEAD, not all([reader.alive for reader in self.readers]))

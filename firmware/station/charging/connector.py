@@ -21,7 +21,7 @@ from station.storage.journal import JournalFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from station.charging.charge_point import ChargePoint
     from station.charging.faults import Faults
@@ -204,14 +204,15 @@ class Connector:
 
     # --- the step
 
-    async def run(self) -> None:
-        """The connector's task. It begins with the cable free: what was locked before a restart is over."""
+    async def run(self, report: "Callable[[], None]") -> None:
+        """The connector's task; `report()` says that it still goes round. It begins with the cable free: what was locked before a restart is over."""
         if self._lock and not self.transaction:
             self._lock.unlock()
         while not self._interlock.is_settled():
             await asyncio.sleep_ms(_STEP_MS)
         while True:
             await self.step()
+            report()
             self.looked.set()
             await asyncio.sleep_ms(_STEP_MS)
 
