@@ -7,8 +7,9 @@ Terminals are numbers from 0; `machine` calls `drive`, `level`, `wave`, `analog`
 
 import ev
 from actuator import Actuator
+from meter_models import MODELS
 from micropython import const
-from sdm630 import Meter
+from modbus_slave import Meter
 
 # terminals
 COIL = const(0)
@@ -46,15 +47,16 @@ _STEADY = const(65535)
 
 
 class Outlet:
-    """`now()` gives ms since the process began; `save()` is called when the meter's register was read."""
+    """`now()` gives ms since the process began; `save()` is called when the meter's register was read. `meter` is a
+    key of `meter_models.MODELS`, `address` its Modbus address."""
 
-    def __init__(self, number: int, phases: int, now, save) -> None:
+    def __init__(self, number: int, phases: int, now, save, meter: str = "SDM630", address: int = 1) -> None:
         self.number = number
         self.phases = phases
         self._now = now
         self.contactor = Actuator(_CONTACTOR_MS)
         self.lock = Actuator(_LOCK_MS)
-        self.meter = Meter(self._measure, save)
+        self.meter = Meter(MODELS[meter], self._measure, save, address)
         self.ev = None
         self.energy = 0  # mW ms
         self.alarms = 0  # a bit for each of ALARM_CODES
@@ -191,6 +193,17 @@ class Outlet:
         else:
             self.contactor.hold(how, 1 if how == "welded" else 0)
         self._move(now)
+
+    def turn_meter(self, wh: int) -> None:
+        """The meter's register jumps to so many Wh, as it does when the meter is exchanged or goes wrong."""
+        self.settle()
+        self.energy = wh * _WH
+
+    @property
+    def register_wh(self) -> int:
+        """What the meter has counted."""
+        self.settle()
+        return self.energy // _WH
 
     def break_lock(self, how: str) -> None:
         """One of LOCK_HOWS: jammed stays where it is."""
