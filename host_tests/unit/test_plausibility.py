@@ -14,9 +14,11 @@ class TestRegister(unittest.TestCase):
         self.now = 100
         self.judge(1_000_000, bound=False)
 
-    def judge(self, wh, seconds=0, bound=True):
+    def judge(self, wh, seconds=0, bound=True, reading_s=0):
         self.now += seconds
-        return self.register.judge(wh, self.now, bound)
+        asked = self.now
+        self.now += reading_s
+        return self.register.judge(wh, asked, self.now, bound)
 
     def counts(self, wh, seconds=1):
         self.assertEqual(self.judge(wh, seconds), (wh, ""))
@@ -34,6 +36,10 @@ class TestRegister(unittest.TestCase):
 
     def test_hours_without_a_reading(self):
         self.counts(1_110_000, 10 * 3600)
+
+    def test_a_reading_that_took_long_may_have_been_taken_at_its_beginning(self):
+        self.assertEqual(self.judge(1_000_000, 1, reading_s=600), (1_000_000, ""))
+        self.counts(1_001_900)
 
     def test_a_coarse_register(self):
         self.counts(1_000_100)
@@ -83,7 +89,7 @@ class TestRegister(unittest.TestCase):
 
     def test_the_first_reading_is_the_base(self):
         register = Register(320, 1)
-        self.assertEqual(register.judge(77, 0, True), (77, ""))
+        self.assertEqual(register.judge(77, 0, 0, True), (77, ""))
 
     def test_whatever_a_meter_shows_the_bill_grows_and_stays_possible(self):
         seed = int.from_bytes(__import__("os").urandom(2), "big")
@@ -91,13 +97,13 @@ class TestRegister(unittest.TestCase):
         for _ in range(50):
             register = Register(160, 3)
             now, real = 0, random.randrange(10**7)
-            begin = billed = register.judge(real, now, False)[0]
+            begin = billed = register.judge(real, now, now, False)[0]
             for _ in range(100):
                 seconds = random.randrange(0, 30)
                 now += seconds
                 real += random.randrange(0, 3 * seconds + 1)
                 shown = random.choice((real, real, real, random.randrange(10**7), real + random.randrange(2000)))
-                counted = register.judge(shown, now, True)[0]
+                counted = register.judge(shown, now, now, True)[0]
                 self.assertGreaterEqual(counted, billed, "seed %d" % seed)
                 self.assertLessEqual(counted - begin, now * 13800 // 3600 + 501, "seed %d" % seed)
                 billed = counted

@@ -405,7 +405,7 @@ class Connector:
     def _plausible(self, wh: int) -> int:
         """The energy that counts. A register that cannot be right is a fault within a transaction, else only logged."""
         bound = self.transaction is not None
-        counts, wrong = self._register.judge(wh, self._clock.uptime(), bound)
+        counts, wrong = self._register.judge(wh, self._meter_at, self._clock.uptime(), bound)
         known = self._faults.has("MeterImplausible")
         if wrong and not (bound and known):
             self._log.warning("connector", "%d: energy meter: %s", self.connector_id, wrong)

@@ -23,13 +23,13 @@ class Register:
     def restart(self) -> None:
         """Know nothing: the next reading is the base."""
         self._wh = -1  # the highest plausible reading
-        self._at = 0  # s, uptime
+        self._at = 0  # s, uptime before which it was not read
         self._surplus = 0  # J, by how much it grew faster than it can; it wears off with time
         self._astray = -1  # Wh, the newest reading of a register that jumped
         self._astray_at = 0
 
-    def judge(self, wh: int, now: int, bound: bool) -> "tuple[int, str]":
-        """(Wh that count, what is wrong or "") of a reading at uptime `now` (s).
+    def judge(self, wh: int, asked: int, now: int, bound: bool) -> "tuple[int, str]":
+        """(Wh that count, what is wrong or "") of a reading that was taken between the uptimes `asked` and `now` (s).
 
         `bound`: within a transaction. Else the reading counts whatever it is, and the text is for the log.
         """
@@ -39,7 +39,7 @@ class Register:
         elif wrong:
             return self._wh, wrong
         self._surplus = self._surplus_with(wh, now) if bound and self._wh >= 0 else 0
-        self._wh, self._at, self._astray = wh, now, -1
+        self._wh, self._at, self._astray = wh, asked, -1
         return wh, wrong
 
     def _wrong(self, wh: int, now: int) -> str:
