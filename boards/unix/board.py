@@ -88,6 +88,11 @@ def filesystem() -> Slice:
     return Slice(_flash, *_FILESYSTEM)
 
 
+def network() -> None:
+    """The host's network serves: there is no interface to watch."""
+    return None
+
+
 def region(name: str) -> tuple:
     """(device, first block, blocks) of the raw region "journal", "cards" or "cache"."""
     first, blocks = _REGIONS[name]

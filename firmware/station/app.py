@@ -24,6 +24,7 @@ from station.clock import Clock
 from station.drivers import meter_types, system, timer
 from station.drivers.card_reader import CardReader
 from station.drivers.contactor import Contactor
+from station.drivers.ethernet import Ethernet
 from station.drivers.fault_inputs import FaultInputs
 from station.drivers.lock import Lock
 from station.drivers.meter import Meter
@@ -179,6 +180,8 @@ class App:
         self._spectators.listener = reporter
         point.listener = self._spectators
         id_tags = IdTags(self._card_hash.parent)
+        self._ethernet = Ethernet(board.network(), log)
+        self._ethernet.on_up = link.nudge
         self._outbox = Outbox(
             self._journal, link, point, self._authorization, settings, clock, log, given.phases, id_tags
         )
@@ -230,7 +233,8 @@ class App:
             start("reader %d" % row["uart"], _card_task(self._charge_point, reader, tuple(row["connectors"])))
         for connector in self._charge_point.connectors:
             await connector.looked.wait()  # so that no backend is told of a cable that only seems to be out
-        start("link", self._link.run)
+        start("ethernet", self._ethernet.run)
+        start("link", self._connect)
         start("introduce", self.backend.introduce)
         start("heartbeats", self.backend.heartbeats)
         start("report", self.backend.report)
@@ -251,6 +255,10 @@ class App:
                 watchdog.feed()
             passes = now
             await asyncio.sleep_ms(_FEED_MS)
+
+    async def _connect(self) -> None:
+        await self._ethernet.up()  # without a cable there is nothing to try, and no back-off to grow
+        await self._link.run()
 
     def _ask(self, id_tag: str):
         return self.backend.authorize(id_tag)

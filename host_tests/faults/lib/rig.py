@@ -67,6 +67,9 @@ class Board:
     def filesystem(self):
         return Slice(self._rig.flash, *self._rig.scenario.regions["filesystem"])
 
+    def network(self):
+        return None
+
     def region(self, name):
         return (self._rig.flash,) + self._rig.scenario.regions[name]
 
