@@ -11,9 +11,10 @@ import time
 
 import ev
 from actuator import Actuator
+from meter_models import MODELS
 from micropython import const
+from modbus_slave import Meter
 from pilot_line import PilotLine
-from sdm630 import Meter
 
 # terminals
 COIL = const(0)
@@ -60,11 +61,21 @@ _HORIZON_MS = const(1 << 28)  # that ticks can tell apart
 class Outlet:
     """`now()` gives ms since the process began; `save()` is called when the meter's register was read.
 
-    `ticks_ms` and `ticks_us` stand for those of `time`, which go with `now`. `poles`: 1 or 2, one coil each.
+    `poles`: 1 or 2, one coil each. `meter` is a key of `meter_models.MODELS`, `address` its Modbus address.
+    `ticks_ms` and `ticks_us` stand for those of `time`, which go with `now`.
     """
 
     def __init__(
-        self, number: int, phases: int, now, save, poles: int = 1, ticks_ms=time.ticks_ms, ticks_us=time.ticks_us
+        self,
+        number: int,
+        phases: int,
+        now,
+        save,
+        poles: int = 1,
+        meter: str = "SDM630",
+        address: int = 1,
+        ticks_ms=time.ticks_ms,
+        ticks_us=time.ticks_us,
     ) -> None:
         self.number = number
         self.phases = phases
@@ -76,7 +87,7 @@ class Outlet:
         self.precharge = Actuator(_CONTACTOR_MS, ticks_ms)
         self.lock = Actuator(_LOCK_MS, ticks_ms)
         self.line = PilotLine(ticks_ms, ticks_us)
-        self.meter = Meter(self._measure, save)
+        self.meter = Meter(MODELS[meter], self._measure, save, address)
         self.ev = None
         self.energy = 0  # mW ms
         self.alarms = 0  # a bit for each of ALARM_CODES
@@ -283,6 +294,17 @@ class Outlet:
             else:
                 part.hold(how, 1 if how == "welded" else 0)
         self._move(now)
+
+    def turn_meter(self, wh: int) -> None:
+        """The meter's register jumps to so many Wh, as it does when the meter is exchanged or goes wrong."""
+        self.settle()
+        self.energy = wh * _WH
+
+    @property
+    def register_wh(self) -> int:
+        """What the meter has counted."""
+        self.settle()
+        return self.energy // _WH
 
     def break_lock(self, how: str) -> None:
         """One of LOCK_HOWS: jammed stays where it is."""

@@ -21,13 +21,14 @@ from station.charging.local_list import LocalList
 from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
 from station.clock import Clock
-from station.drivers import system, timer
+from station.drivers import meter_types, system, timer
 from station.drivers.card_reader import CardReader
 from station.drivers.contactor import Contactor
 from station.drivers.ethernet import Ethernet
 from station.drivers.fault_inputs import FaultInputs
 from station.drivers.lock import Lock
 from station.drivers.meter import Meter
+from station.drivers.modbus_bus import Bus
 from station.drivers.pilot import Pilot
 from station.drivers.pilot_gated import GatedPilot
 from station.drivers.watchdog import Watchdog
@@ -54,6 +55,7 @@ from station.storage.region import Region
 from station.supervisor import Supervisor
 
 _LOG_BYTES = const(8192)
+_PARITIES = {"none": None, "even": 0, "odd": 1}  # as machine.UART takes them
 _FEED_MS = const(1000)
 _PATIENCE = const(15)  # times _FEED_MS: a connector may wait for a bus on which eight meters are dead
 _SETTINGS = filesystem.ROOT + "/settings.json"
@@ -96,9 +98,10 @@ class App:
         self._ledger = ledger = Ledger(self._journal, clock, log)
         self._thinner = Thinner(self._journal, ledger, log, _DROPPED)
         self._interlocks = []
+        self._lines = {}  # key of the UART: (its Bus, addresses of the meters on it)
         connectors = []
         for i in range(1, given.connectors + 1):
-            devices = self._build_devices(board.connector(i), given.lock)
+            devices = self._build_devices(i, board.connector(i), given)
             connector = Connector(i, devices, settings, clock, ledger, log, given.max_current_a * 10, given.phases)
             connectors.append(connector)
         self._build_cards(board)
@@ -129,16 +132,35 @@ class App:
             self._local_list.forget()
         secret.store(_SECRET, key, log)
 
-    def _build_devices(self, pins: dict, with_lock: bool) -> Devices:
+    def _build_devices(self, i: int, pins: dict, given) -> Devices:
         period_ms = self._board.INTERLOCK_PERIOD_MS
         pilot = (GatedPilot if "sense" in pins["pilot"] else Pilot)(**pins["pilot"])
         contactor = Contactor(period_ms=period_ms, **pins["contactor"])
-        lock = Lock(*pins["lock"]) if with_lock else None
+        lock = Lock(*pins["lock"]) if given.lock else None
         faults = FaultInputs(tuple([row for row in pins["faults"] if row[1] not in WARNINGS]))
         warnings = FaultInputs(tuple([row for row in pins["faults"] if row[1] in WARNINGS]))
         interlock = Interlock(pilot, contactor, faults, lock, period_ms=period_ms)
         self._interlocks.append(interlock)
-        return Devices(interlock, pilot, Meter(*pins["meter"]), lock, Faults(faults, warnings, interlock))
+        meter = self._build_meter(i, pins["meter"], given)
+        return Devices(interlock, pilot, meter, lock, Faults(faults, warnings, interlock))
+
+    def _build_meter(self, i: int, row: dict, given) -> Meter:
+        """The meter of connector `i`: `row` is what the board says of it, provisioning may say otherwise."""
+        key, wanted = row["uart"], given.meter_address
+        kind = meter_types.TYPES[given.meter_type or row["type"]]
+        if key not in self._lines:
+            parity = _PARITIES[given.meter_parity] if given.meter_parity else kind[1]
+            self._lines[key] = Bus(self._board.uart(key), given.meter_baudrate or kind[0], parity), []
+        bus, taken = self._lines[key]
+        if isinstance(wanted, list):
+            address = wanted[i - 1]
+        else:  # those that share a line count on from the first
+            address = row["address"] if wanted is None else wanted + len(taken)
+        if address in taken:
+            expected = "another address for connector %d, whose line has a meter %d already" % (i, address)
+            raise provisioning.ProvisioningError("meter.address: expected %s, got %r" % (expected, wanted))
+        taken.append(address)
+        return Meter(bus, address, kind)
 
     def _build_ocpp(self, board, given) -> None:
         """The operator's backend: one link, and all that speaks over it."""

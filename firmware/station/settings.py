@@ -91,6 +91,7 @@ _TABLE = (
     ("JournalOldest", _TEXT, "", None, None, _COMPUTED),  # date-time of the oldest that waits
     ("LogLevel", _CHOICE, "INFO", ("ERROR", "WARNING", "INFO", "DEBUG"), None, _WRITE),
     ("MessageTimeout", _INT, 30, 1, 600, _WRITE),  # s until a CALL counts as not answered
+    ("MeterFailurePolicy", _CHOICE, "Stop", ("Stop", "Finish", "Continue"), None, _WRITE),  # charging/connector.py
     ("WebSocketMaxMessageSize", _INT, 65536, 1024, 1_048_576, _REBOOT),  # bytes; buffers are sized once
 )
 

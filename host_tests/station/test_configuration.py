@@ -69,6 +69,7 @@ OWN = {
     "JournalOldest": None,
     "LogLevel": (("DEBUG", "ERROR"), ("debug", "LOUD", "")),
     "MessageTimeout": (("1", "600"), ("0", "601")),
+    "MeterFailurePolicy": (("Finish", "Continue", "Stop"), ("stop", "Ignore", "")),
     "RetryBackOffRandomRange": (("0", "3600"), ("-1", "3601")),
     "RetryBackOffRepeatTimes": (("0", "10"), ("-1", "11")),
     "RetryBackOffWaitMinimum": (("1", "3600"), ("0", "3601")),

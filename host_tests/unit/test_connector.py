@@ -341,9 +341,9 @@ class LockTest(_Case, unittest.TestCase):
         self.assertFalse(self.locked)
 
     def test_unlock_ends_a_transaction_first(self):
-        self.charge(700)
+        self.charge(400)
         self.assertTrue(self.unlock())
-        self.assertEqual(self.stops(), [(1700, "UnlockCommand", None)])
+        self.assertEqual(self.stops(), [(1400, "UnlockCommand", None)])
         self.assertFalse(self.closed)
         self.assertFalse(self.locked)
         self.run_steps(5)
@@ -851,10 +851,10 @@ class JournalTest(_Case, unittest.TestCase):
         self.assertEqual(self.bench.of_kind(records.READING), [])
         self.assertEqual(self.bench.listener.full, 1)
         self.assertEqual(self.connector.status, "Charging")
-        self.outlet.meter.energy += 700
+        self.outlet.meter.energy += 400
         self.connector.stop("Local", "CARD1")
         self.run_steps()
-        self.assertEqual(self.stops(), [(1700, "Local", "CARD1")])
+        self.assertEqual(self.stops(), [(1400, "Local", "CARD1")])
 
     def test_refused_at_the_end_it_is_tried_again(self):
         self.settings.change("StopTxnSampledData", "Energy.Active.Import.Register")

@@ -3,7 +3,7 @@
 import unittest
 
 from charging_fakes import NO_DIODE, A, B, C, D, E, F, FakeInputs
-from station.charging.faults import WARNINGS, Faults
+from station.charging.faults import METER, WARNINGS, Faults
 from station.charging.interlock import SWITCH_OK, SWITCH_STUCK, SWITCH_WELDED
 
 # ChargePointErrorCode of OCPP 1.6 §7.6
@@ -117,6 +117,7 @@ class FaultsTest(unittest.TestCase):
         for vendor_code, error_code, stays in (
             ("LockFailure", "ConnectorLockFailure", False),
             ("MeterSilent", "PowerMeterFailure", True),
+            ("MeterImplausible", "PowerMeterFailure", False),
         ):
             self.faults.add(vendor_code)
             self.faults.add(vendor_code)
@@ -135,6 +136,18 @@ class FaultsTest(unittest.TestCase):
         self.inputs.codes = ["GroundFailure"]
         self.assertEqual(self.update(), "GroundFailure")
 
+    def test_a_tolerated_fault_is_told_and_is_none(self):
+        self.faults.add("MeterSilent")
+        self.faults.tolerated = METER
+        self.assertEqual((self.update(), self.faults.first()[2]), ("PowerMeterFailure", "MeterSilent"))
+        self.assertFalse(self.faults.any())
+        self.assertTrue(self.faults.has("MeterSilent"))
+        self.faults.add("LockFailure")
+        self.assertTrue(self.faults.any())
+        self.assertEqual(self.faults.first()[2], "LockFailure", "what stops goes before what is tolerated")
+        self.faults.tolerated = ()
+        self.assertEqual(self.faults.first()[2], "MeterSilent")
+
     def test_every_code_is_one_of_the_standards(self):
         for vendor_code in (
             "EmergencyStop",
@@ -145,6 +158,7 @@ class FaultsTest(unittest.TestCase):
             "DiodeMissing",
             "LockFailure",
             "MeterSilent",
+            "MeterImplausible",
         ):
             self.faults = Faults(self.inputs, self.warnings, self.interlock)
             self.faults.add(vendor_code)

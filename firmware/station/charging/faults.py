@@ -24,20 +24,30 @@ _KINDS = {
     "DiodeMissing": ("OtherError", "no diode in the vehicle's control pilot", True),
     "LockFailure": ("ConnectorLockFailure", "the connector lock did not lock", True),
     "MeterSilent": ("PowerMeterFailure", "the energy meter does not answer", False),
+    "MeterImplausible": ("PowerMeterFailure", "the energy register ran backwards or jumped", True),
 }
+METER = ("MeterSilent", "MeterImplausible")
 
 
 class Faults:
-    """The faults that stand, oldest first; at most one of each kind. `warnings` are inputs that open no contact."""
+    """The faults that stand, oldest first; at most one of each kind. `warnings` are inputs that open no contact.
+
+    `tolerated` are vendorErrorCodes of faults with which charging goes on at present: they are told, but not as
+    Faulted, which is for a connector that delivers no energy (OCPP 1.6 §4.9).
+    """
 
     def __init__(self, inputs, warnings, interlock) -> None:
         self._inputs = inputs
         self._warnings = warnings
         self._interlock = interlock
         self._standing = []
+        self.tolerated: tuple[str, ...] = ()
 
     def any(self) -> bool:
-        return bool(self._standing)
+        return bool(self._grave())
+
+    def _grave(self) -> list:
+        return [code for code in self._standing if code not in self.tolerated] if self.tolerated else self._standing
 
     def has(self, vendor_code: str) -> bool:
         return vendor_code in self._standing
@@ -55,7 +65,7 @@ class Faults:
         if not self._standing:
             warnings = self._warnings.active() if self._warnings.any() else ()
             return (warnings[0], "", "") if warnings else ("NoError", "", "")
-        vendor_code = "EmergencyStop" if self.has("EmergencyStop") else self._standing[0]
+        vendor_code = "EmergencyStop" if self.has("EmergencyStop") else (self._grave() or self._standing)[0]
         if vendor_code in _KINDS:
             error_code, info, _ = _KINDS[vendor_code]
             if vendor_code.startswith("Contactor") and self._interlock.poles > 1:
