@@ -10,7 +10,7 @@ OFF, IDLE, READY, ACTIVE, HALT = range(5)
 # What can be wrong with a card. bcc: a wrong check byte; crc: a wrong CRC in SAK; mute: answers requests and nothing
 # after; dead: nothing at all; weak: one answer of FEEBLE is lost; noisy: one of FEEBLE has a parity error
 FAULTS = ("ok", "bcc", "crc", "mute", "dead", "weak", "noisy")
-FEEBLE = 7
+FEEBLE = 11
 
 HELD_MS = 300  # a swipe: so long after the card was read,
 PATIENCE_MS = 3000  # or so long if it is not;

@@ -15,7 +15,7 @@ from reader import Reader
 
 _CONNECTOR_READERS = 10  # UART of the reader at connector i, if there are several, less i
 SPI_BUS = 1
-_CHIP_PINS = 1000  # the select pin of the chip beside the first serial reader, its reset pin; then the next one's
+_CHIP_PINS = 2000  # the select pin of the chip beside the first serial reader, its reset pin; then the next one's
 
 
 class World:

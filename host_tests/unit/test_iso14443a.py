@@ -117,6 +117,13 @@ class TestSelect(unittest.TestCase):
         self.assertEqual(self.select(), b"\xed\x34\x56\x78")
         self.assertEqual((one.state, two.state), (IDLE, ACTIVE))
 
+    def test_after_a_failure_everybody_answers_again(self):
+        self.bench.put(b"\x12\x34\x56\x78")
+        (wrong,) = self.bench.put(b"\xed\x34\x56\x78", fault="bcc")
+        self.assertIn("wrong check byte", self.select())
+        wrong.fault = "dead"
+        self.assertEqual(self.select(), b"\x12\x34\x56\x78")
+
     def test_turns_lead_to_the_other_card(self):
         self.bench.put(b"\x12\x34\x56\x78", b"\xed\x34\x56\x78")
         self.assertEqual(self.select(1), b"\x12\x34\x56\x78")

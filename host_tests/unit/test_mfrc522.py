@@ -5,7 +5,7 @@ import time
 import unittest
 
 import machine
-from iso14443_cards import Card
+from iso14443_cards import FEEBLE, Card
 from mfrc522 import Mfrc522
 from rfid import Bench, run
 from station.drivers.mfrc522 import BROKEN, NO_ANSWER
@@ -189,7 +189,7 @@ class TestChip(unittest.TestCase):
     def test_a_parity_error_is_broken(self):
         self.bench.start()
         (card,) = self.bench.put(b"\x01\x02\x03\x04", fault="noisy")
-        card._answers = 6
+        card._answers = FEEBLE - 1
         self.assertEqual(self.exchange(), BROKEN)
 
     def test_the_longest_frame(self):

@@ -78,13 +78,13 @@ class TestCards(unittest.TestCase):
         """Whatever side of a difference it is on."""
         draw = Uids()
         for fault in ("bcc", "crc", "mute", "dead", "noisy"):
-            for _ in range(8):
+            for _ in range(4):
                 self.setUp()
                 wrong, *right = draw.some(4)
                 self.bench.put(wrong, fault=fault)
                 self.bench.put(*right)
                 expected = sorted([uid.hex() for uid in right] + ([wrong.hex()] if fault == "noisy" else []))
-                self.assertEqual(sorted(self.told(4000)), expected, "%s, seed %d" % (fault, draw.seed))
+                self.assertEqual(sorted(self.told(2500)), expected, "%s, seed %d" % (fault, draw.seed))
 
     def test_a_weak_card_is_read(self):
         self.bench.put(ONE, fault="weak")
@@ -145,7 +145,7 @@ class TestCards(unittest.TestCase):
         rounds = self.field.frames - frames
         each = (self.bench.model.transfers - before) / rounds
         print("%d rounds in 5 s, %.1f SPI transfers each" % (rounds, each))
-        self.assertLessEqual(each, 12)
+        self.assertEqual(round(each), 12)  # round: one is under way at the end
 
 
 class TestDeath(unittest.TestCase):
@@ -167,7 +167,7 @@ class TestDeath(unittest.TestCase):
 
     def test_a_reader_that_was_never_there(self):
         self.model.how = "silent"
-        self.assertIn("1/1000", self.dies())
+        self.assertIn("1/2000", self.dies())
         self.model.how = "ok"
         self.returns()
 

@@ -53,7 +53,11 @@ class Cards:
         """REQA, or for `wake` WUPA, which halted cards hear, too (§6.4.1). Did anybody answer?"""
         self._frame[0] = _WUPA if wake else _REQA
         # several cards of different kinds collide in ATQA, and a weak one garbles it: somebody is there, anyway
-        return await self._radio.transceive(self._frame, 1, _SHORT_FRAME, self._answer) != 0
+        answered = await self._radio.transceive(self._frame, 1, _SHORT_FRAME, self._answer) != 0
+        if not answered and self.problem:
+            # an anticollision that came to nothing left cards READY: they fell back at this, and hear the next (§6.3)
+            answered = await self._radio.transceive(self._frame, 1, _SHORT_FRAME, self._answer) != 0
+        return answered
 
     async def select(self, turns: int = 0) -> int:
         """Single out one of the cards that answered and select it, through all levels (§6.5); its size of UID or 0.

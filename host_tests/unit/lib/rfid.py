@@ -46,7 +46,7 @@ class Bench:
         self.chip = Mfrc522({"id": 1}, select, reset)
         self.cards = Cards(self.chip)
         self.log = FakeLog()
-        self.reader = RfidReader(self.chip, lambda uid: uid.hex(), "1/1000", self.log)
+        self.reader = RfidReader(self.chip, lambda uid: uid.hex(), "1/2000", self.log)
 
     def start(self):
         """The chip, started, and its field on, long enough for cards to be awake."""
