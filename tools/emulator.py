@@ -172,7 +172,7 @@ def main():
     parser.add_argument("--icount", type=int, metavar="SHIFT", help="time follows the instructions, 2^SHIFT ns each")
     parser.add_argument("--pty", action="store_true", help="the console is a pseudo-terminal, for mpremote")
     parser.add_argument("--seconds", type=float, help="ends it after this time with status 124")
-    words = parser.parse_args()
+    words = parser.parse_intermixed_args()
     if wrong := [word for word in words.arguments if "=" not in word]:
         parser.error(f"NAME=VALUE, not {wrong[0]!r}")
     start = command(

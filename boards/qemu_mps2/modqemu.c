@@ -5,7 +5,7 @@
 #include "py/mperrno.h"
 #include "py/runtime.h"
 
-#define VALUE_MAX (512)
+#define VALUE_MAX (2048) // as long as the whole command line can be
 
 extern const mp_obj_type_t board_flash_type;
 

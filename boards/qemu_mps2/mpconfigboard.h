@@ -23,7 +23,6 @@
 #define MICROPY_KBD_EXCEPTION (1)
 #define MICROPY_STACK_CHECK (1)
 #define MICROPY_STACK_CHECK_MARGIN (0)
-#define MICROPY_EMERGENCY_EXCEPTION_BUF_SIZE (256) // an interrupt's exception needs no heap for its traceback
 #define MICROPY_TRACKED_ALLOC (1) // mbedTLS allocates in the GC heap
 
 // --- machine

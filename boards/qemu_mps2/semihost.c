@@ -1,11 +1,13 @@
 // ARM semihosting: a breakpoint instruction that QEMU answers.
 #include "semihost.h"
+#include "board.h"
 
 #include <string.h>
 
 enum {
     SYS_OPEN = 0x01,
     SYS_CLOSE = 0x02,
+    SYS_WRITE0 = 0x04,
     SYS_WRITE = 0x05,
     SYS_READ = 0x06,
     SYS_SEEK = 0x0a,
@@ -86,7 +88,8 @@ bool host_argument(const char *name, char *value, size_t size) {
     if (line[0] == 0) {
         uint32_t arguments[] = { (uint32_t)line, sizeof(line) };
         if (call(SYS_GET_CMDLINE, arguments) != 0) {
-            return false;
+            call(SYS_WRITE0, "the arguments are longer than 2047 characters\n");
+            host_exit(STATUS_WRONG);
         }
         line[sizeof(line) - 1] = 0;
     }

@@ -76,6 +76,11 @@ async def test_arguments_reach_the_script(guest):
     assert lines == ["'two words, a comma'", "'/x/y%z'", "None", "'1'"]
 
 
+async def test_arguments_that_do_not_fit_are_not_ignored(guest):
+    lines = await guest("print('ran')", {"long": "x" * 2048}, status=emulator.WRONG_STATUS)
+    assert lines == ["the arguments are longer than 2047 characters"]
+
+
 async def test_files_of_the_host(guest, tmp_path):
     (tmp_path / "in.bin").write_bytes(bytes(range(256)) * 20)
     (tmp_path / "empty").touch()

@@ -22,7 +22,7 @@ async def terminal(board):
     return re.search(r"/dev/pts/\d+", await board.printed("redirected to"))[0]
 
 
-async def mpremote(port, *words):
+async def mpremote(port, *words, check=True):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -39,7 +39,7 @@ async def mpremote(port, *words):
     finally:
         if process.returncode is None:
             process.kill()
-    assert process.returncode == 0, output.decode()
+    assert process.returncode == 0 or not check, output.decode()
     return output.decode().replace("\r\n", "\n")
 
 
@@ -80,5 +80,6 @@ async def test_nothing_of_the_firmware_is_in_it(board):
 
 async def test_reset_ends_the_emulator(board):
     async with board() as it:
-        await mpremote(await terminal(it), "exec", "--no-follow", "import machine; machine.reset()")
+        # mpremote may find the terminal gone before it has closed it
+        await mpremote(await terminal(it), "exec", "--no-follow", "import machine; machine.reset()", check=False)
         assert await it.ended() == emulator.RESET_STATUS

@@ -199,7 +199,8 @@ stop()
 
 async def test_exception_in_a_hard_timer_ends_the_timer_alone(guest):
     lines = await guest("""
-        import machine, time
+        import machine, micropython, time
+        micropython.alloc_emergency_exception_buf(200)
         calls = bytearray(1)
         def tick(timer):
             calls[0] += 1
