@@ -9,6 +9,7 @@ import copy
 import functools
 import json
 import socket
+from pathlib import Path
 
 from tools import emulator, sources
 from tools.build_qemu import image
@@ -64,6 +65,8 @@ class EmulatedStation(StationProcess):
         path = self.state_dir / "provision.json"
         path.write_text(json.dumps(words))
         arguments = {"provision": path, "state": self.state_dir, **self._arguments}
+        if self.extension:
+            arguments["extension"] = Path(self.extension).resolve()
         if self.heap:
             arguments["heap"] = self.heap
         forward = ()

@@ -13,7 +13,17 @@ import unix.board as simulated
 from control import Control
 from flash import CutFlash, FileFlash
 from micropython import const
-from unix.board import MAX_CONNECTORS, connector, filesystem, provisioning, readers, region, spi, uart  # noqa: F401
+from unix.board import (  # noqa: F401
+    MAX_CONNECTORS,
+    connector,
+    filesystem,
+    provisioning,
+    readers,
+    region,
+    spi,
+    uart,
+    world,
+)
 
 NAME = "qemu_mps2"
 INTERLOCK_PERIOD_MS = const(10)
@@ -21,7 +31,7 @@ INTERLOCK_HARD = True
 INTERLOCK_TIMER = const(0)
 INTERLOCK_OPENS_MS = const(32)  # 3 passes; the interrupts are never held back for longer than a millisecond
 WATCHDOG_MS = const(8000)
-EXTENSIONS = ()
+EXTENSIONS = ()  # names of modules with `extend(app)`; start.py adds that of the argument `extension`
 
 CONTROL_PORT = const(8080)
 _CONTROL_HOST = "0.0.0.0"
@@ -64,7 +74,7 @@ def network():
 
 async def started(app) -> None:
     """The station is built: open the control port, say so in a line `{"control": PORT}`, and keep the world."""
-    control = Control(simulated.world(), app)
+    control = Control(world(), app)
     if _control is not None:
         port = await control.listen(CONTROL_PORT, _CONTROL_HOST)
         waited = 0
