@@ -10,7 +10,6 @@ import json
 import network as port_network
 import qemu
 import unix.board as simulated
-from control import Control
 from flash import CutFlash, FileFlash
 from micropython import const
 from unix.board import (  # noqa: F401
@@ -74,12 +73,15 @@ def network():
 
 async def started(app) -> None:
     """The station is built: open the control port, say so in a line `{"control": PORT}`, and keep the world."""
+    if _control is None:
+        return
+    from control import Control  # takes no memory where nobody asks for it
+
     control = Control(world(), app)
-    if _control is not None:
-        port = await control.listen(CONTROL_PORT, _CONTROL_HOST)
-        waited = 0
-        while waited < _CABLE_MS and not _lan.isconnected():
-            await asyncio.sleep_ms(_LOOK_MS)
-            waited += _LOOK_MS
-        print(json.dumps({"control": port}))
+    port = await control.listen(CONTROL_PORT, _CONTROL_HOST)
+    waited = 0
+    while waited < _CABLE_MS and not _lan.isconnected():
+        await asyncio.sleep_ms(_LOOK_MS)
+        waited += _LOOK_MS
+    print(json.dumps({"control": port}))
     control.start()

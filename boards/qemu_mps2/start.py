@@ -48,6 +48,8 @@ def boot() -> None:
         folder, _, name = extension.rpartition("/")
         sys.path.append("/host" + folder)
         board.EXTENSIONS = (name[: -len(".py")],)
+    elif qemu.argument("play") is not None:
+        board.EXTENSIONS = ("player",)
     try:
         board.setup()
     except (OSError, ValueError) as error:
