@@ -1,4 +1,4 @@
-"""A station on the emulated board qemu_mps2, as a child process; `python -m tools.emulate` is `tools.run` on that board.
+"""A station on the emulated board qemu_mps2, as a child process; `tools.run --board qemu_mps2` uses it.
 
 `EmulatedStation` is used as `StationProcess` is. Its state directory holds the flash's image and the world; killing
 it is a power cut. The backend on this machine's loopback is reached, the control port comes by a forwarded one.

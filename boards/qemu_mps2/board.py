@@ -1,4 +1,4 @@
-"""The emulated board: the devices of the unix board at the pins of a 32-bit chip, with its own timer, network and flash.
+"""The emulated board: the unix board's devices at the pins of a 32-bit chip, with its own timer, network and flash.
 
 `setup()` comes first and is this board's alone; the rest is what an application may ask of any board. What is wired
 where is told by `boards/unix/board.py`, whose simulated devices these are.
@@ -17,7 +17,6 @@ from unix.board import (  # noqa: F401
     connector,
     filesystem,
     provisioning,
-    readers,
     region,
     spi,
     uart,
@@ -30,6 +29,7 @@ INTERLOCK_HARD = True
 INTERLOCK_TIMER = const(0)
 INTERLOCK_OPENS_MS = const(32)  # 3 passes; the interrupts are never held back for longer than a millisecond
 WATCHDOG_MS = const(8000)
+LOG_BYTES = const(2048)  # as a chip with little memory would have it
 EXTENSIONS = ()  # names of modules with `extend(app)`; start.py adds that of the argument `extension`
 
 CONTROL_PORT = const(8080)
@@ -44,8 +44,8 @@ _control = None
 def setup() -> None:
     """Make the world around the board from the arguments `provision` and `state`, a file and a folder of the host.
 
-    With `control` the control port is open, at CONTROL_PORT. `cut` and `cut_how`: see `flash.CutFlash`. Raises OSError or
-    ValueError whose text says what is wrong.
+    With `control` the control port is open, at CONTROL_PORT. `cut` and `cut_how`: see `flash.CutFlash`. Raises OSError
+    or ValueError whose text says what is wrong.
     """
     global _control  # noqa: PLW0603 - there is one board
     provision, state = qemu.argument("provision"), qemu.argument("state")
@@ -60,6 +60,12 @@ def _flash(path: str, blocks: int, block_size: int):
     if cut is None:
         return FileFlash(path, blocks, block_size)
     return CutFlash(path, blocks, block_size, int(cut), qemu.argument("cut_how") or "undone")
+
+
+def readers() -> "tuple[dict, ...]":
+    """Those of `boards/unix/board.py`; with the argument `readers=N` the first N of them."""
+    rows = simulated.readers()
+    return rows[: int(qemu.argument("readers") or len(rows))]
 
 
 def network():

@@ -1,4 +1,4 @@
-"""An extension that plays by itself, for `make bench`: the argument `play=N` plays a session on N connectors, 0 just boots.
+"""An extension that plays by itself, for `make bench`: `play=N` plays a session on N connectors, `play=0` just boots.
 
 It needs no control port and takes next to no heap. Lines of JSON say how far it is; the last is {"played": N}, and the
 emulator ends with status 0. What goes wrong keeps it from ending.
@@ -32,9 +32,9 @@ async def _play(app, count: int) -> None:
     _say("online")
     for outlet in outlets:
         outlet.plug({})
-        served = [outlet.number] if len(board.world().outlets) > 1 else None
-        board.world().reader(served).swipe("CARD%d" % outlet.number)
-    await _until(lambda: all([outlet.is_live() for outlet in outlets]))
+        await _until(lambda: app.snapshot()["connectors"][outlet.number - 1]["status"] == "Preparing")  # noqa: B023
+        board.world().reader().swipe("CARD%d" % outlet.number)
+        await _until(outlet.is_live)
     if count:
         await asyncio.sleep_ms(_CHARGE_MS)
         _say("charging")

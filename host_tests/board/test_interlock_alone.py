@@ -10,9 +10,9 @@ import ssl
 
 import pytest
 import trustme
+from sessions import CALM, begin, connector_is, online, stopped
 
 from host_tests.board.conftest import STATION_TESTS
-from sessions import CALM, begin, connector_is, online, stopped
 from tools import emulator
 
 VENDOR = "test.block"

@@ -7,10 +7,9 @@ import ssl
 
 import pytest
 import trustme
+from sessions import begin, connector_is, finish, logged, online, stopped, told, until
 
-from sessions import CARD, begin, connector_is, finish, logged, online, stopped, told, until
 from tools import emulator
-from tools.backend import Csms
 from tools.process import RESET_STATUS
 
 CALM = {"WebSocketPingInterval": "0", "MeterValueSampleInterval": "0"}

@@ -107,7 +107,6 @@ class Blocker:
         self._app.supervisor.healthy = healthy
         return "Accepted", None
 
-
     def hang(self, data) -> None:
         while True:
             pass
