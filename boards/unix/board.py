@@ -137,13 +137,14 @@ def pilot_of(base: int, kind: str) -> dict:
 def connector(i: int) -> dict:
     """What belongs to connector `i`, counted from 1: pins, and its meter: line, Modbus address and type."""
     base = i * outlet.TERMINALS
-    alarms = [(base + outlet.ALARMS + bit, code) for bit, code in enumerate(outlet.ALARM_CODES)]
+    alarms = [(base + outlet.ALARMS + bit, code, 0) for bit, code in enumerate(outlet.ALARM_CODES)]
     return {
         "contactor": contactor_of(base, _poles),
         "pilot": pilot_of(base, _pilot_kind),
         "lock": (base + outlet.LOCK, base + outlet.LOCK_FEEDBACK),
         "meter": {"uart": i, "address": _METER_ADDRESS, "type": _METER_TYPE},
-        "faults": tuple(alarms),
+        "inputs": tuple(alarms),
+        "leds": (base + outlet.LEDS, base + outlet.LEDS + 1, base + outlet.LEDS + 2),
     }
 
 

@@ -25,6 +25,7 @@ PILOT_LOW = const(4)
 LOCK = const(5)
 LOCK_FEEDBACK = const(6)
 ALARMS = const(8)  # the first of len(ALARM_CODES)
+LEDS = const(24)  # red, green, blue
 COIL_2 = const(30)
 COIL_2_FEEDBACK = const(31)
 MIRROR = const(32)  # of the first pole: closed while the pole is open (IEC 60947-4-1 annex F)
@@ -46,9 +47,12 @@ ALARM_CODES = (
     "InternalError",
     "WeakSignal",
     "ResetFailure",
+    "EnclosureOpen",
+    "ResidualCurrent",
 )
 CONTACTOR_HOWS = ("ok", "welded", "stuck")
 LOCK_HOWS = ("ok", "jammed")
+COLOURS = ("dark", "red", "green", "yellow", "blue", "magenta", "cyan", "white")  # by the diodes that shine, as bits
 
 VOLTAGE_DV = const(2300)
 _CONTACTOR_MS = const(20)
@@ -92,6 +96,7 @@ class Outlet:
         self.energy = 0  # mW ms
         self.alarms = 0  # a bit for each of ALARM_CODES
         self.dirty = False  # something changed by itself that ought to outlive the process
+        self._leds = [0, 0, 0]  # duty of red, green, blue
         self._shorted = False
         self._frequency = 0
         self._duty = 0
@@ -167,7 +172,7 @@ class Outlet:
             self.precharge.drive(level)
         elif terminal == LOCK:
             self.lock.drive(level)
-        elif terminal != PILOT:
+        elif terminal != PILOT and not LEDS <= terminal < LEDS + 3:
             raise ValueError("nothing takes an output at terminal %d" % terminal)
 
     def level(self, terminal: int) -> int:
@@ -188,6 +193,9 @@ class Outlet:
         return 0
 
     def wave(self, terminal: int, frequency: int, duty_u16: int) -> None:
+        if LEDS <= terminal < LEDS + 3:
+            self._leds[terminal - LEDS] = duty_u16
+            return
         now = self.settle()
         if terminal != PILOT:
             raise ValueError("nothing takes a wave at terminal %d" % terminal)
@@ -314,6 +322,11 @@ class Outlet:
         else:
             self.lock.hold(how, self.lock.position)
 
+    def lamp(self) -> "tuple[str, int]":
+        """(one of COLOURS, its intensity in %)"""
+        lit = [1 << at for at, duty in enumerate(self._leds) if duty]
+        return COLOURS[sum(lit)], (max(self._leds) * 100 + 32767) // 65535
+
     def describe(self) -> dict:
         """For the control commands `state` and `watch`."""
         now = self.settle()
@@ -329,6 +342,8 @@ class Outlet:
             "poles": [pole.position == 1 for pole in self.poles],
             "coil_ms": max([pole.driven_at for pole in self.poles]),
             "locked": self.lock.position == 1,
+            "lamp": self.lamp()[0],
+            "lamp_percent": self.lamp()[1],
             "power_w": self._power_mw(now) // 1000,
             "energy_wh": self.energy // _WH,
             "ev": self.ev.describe(now) if self.ev else None,

@@ -18,14 +18,16 @@ from station.charging.connector import Connector, Devices
 from station.charging.faults import WARNINGS, Faults
 from station.charging.interlock import Interlock, together
 from station.charging.local_list import LocalList
+from station.charging.signals import Signals
 from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
 from station.clock import Clock
 from station.drivers import meter_types, system, timer
+from station.drivers.alarm_contacts import AlarmContacts
 from station.drivers.card_reader import CardReader
 from station.drivers.contactor import Contactor
 from station.drivers.ethernet import Ethernet
-from station.drivers.fault_inputs import FaultInputs
+from station.drivers.lamp import Lamp
 from station.drivers.lock import Lock
 from station.drivers.meter import Meter
 from station.drivers.modbus_bus import Bus
@@ -99,17 +101,21 @@ class App:
         self._thinner = Thinner(self._journal, ledger, log, _DROPPED)
         self._interlocks = []
         self._lines = {}  # key of the UART: (its Bus, addresses of the meters on it)
-        connectors = []
+        connectors, lamps = [], []
         for i in range(1, given.connectors + 1):
-            devices = self._build_devices(i, board.connector(i), given)
+            pins = board.connector(i)
+            devices = self._build_devices(i, pins, given)
             connector = Connector(i, devices, settings, clock, ledger, log, given.max_current_a * 10, given.phases)
             connectors.append(connector)
+            lamps.append(Lamp(pins["leds"], pins.get("led_active", 1)) if pins["leds"] else None)
         self._build_cards(board)
         self._authorization = Authorization(
             settings, clock, self._cache, log, self._ask, self._is_online, self._local_list
         )
         self._charge_point = ChargePoint(connectors, self._authorization, settings, clock, ledger, log, _AVAILABILITY)
         self._charge_point.load()
+        self._signals = Signals(connectors, lamps, settings)
+        self._charge_point.on_card = self._signals.answered
 
     def _build_cards(self, board) -> None:
         """Local list and cache: worth nothing without the secret by which they name cards."""
@@ -137,8 +143,8 @@ class App:
         pilot = (GatedPilot if "sense" in pins["pilot"] else Pilot)(**pins["pilot"])
         contactor = Contactor(period_ms=period_ms, **pins["contactor"])
         lock = Lock(*pins["lock"]) if given.lock else None
-        faults = FaultInputs(tuple([row for row in pins["faults"] if row[1] not in WARNINGS]))
-        warnings = FaultInputs(tuple([row for row in pins["faults"] if row[1] in WARNINGS]))
+        faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]))
+        warnings = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] in WARNINGS]))
         interlock = Interlock(pilot, contactor, faults, lock, period_ms=period_ms)
         self._interlocks.append(interlock)
         meter = self._build_meter(i, pins["meter"], given)
@@ -235,6 +241,7 @@ class App:
             self.supervisor.start_critical("connector %d" % connector.connector_id, connector.run, _PATIENCE)
         self.supervisor.start_critical("charge point", self._charge_point.run, _PATIENCE)
         start("remote start", self._charge_point.serve_remote)
+        start("signals", self._signals.run)
         for row in board.readers():
             reader = CardReader(row["uart"], self._log)
             self._charge_point.readers.append(reader)

@@ -5,10 +5,10 @@ import json
 import os
 import time
 import unittest
-import vfs
 
 import board
 import machine
+import vfs
 from rs485 import Line
 from station.app import App
 from station.provisioning import ProvisioningError

@@ -54,32 +54,46 @@ class FaultsTest(unittest.TestCase):
         self.assertEqual(self.faults.first(), ("NoError", "", ""))
 
     def test_an_input_stands_while_it_is_active(self):
-        self.inputs.codes = ["GroundFailure"]
+        self.inputs.alarms = ["GroundFailure"]
         self.assertEqual(self.update(), "GroundFailure")
         self.assertTrue(self.faults.any())
         self.faults.unplugged()
         self.assertEqual(self.update(), "GroundFailure")
-        self.inputs.codes = []
+        self.inputs.alarms = []
         self.assertEqual(self.update(), "NoError")
         self.assertFalse(self.faults.any())
 
     def test_the_oldest_is_told(self):
-        self.inputs.codes = ["HighTemperature"]
+        self.inputs.alarms = ["HighTemperature"]
         self.update()
-        self.inputs.codes = ["GroundFailure", "HighTemperature"]
+        self.inputs.alarms = ["GroundFailure", "HighTemperature"]
         self.assertEqual(self.update(), "HighTemperature")
-        self.inputs.codes = ["GroundFailure"]
+        self.inputs.alarms = ["GroundFailure"]
         self.assertEqual(self.update(), "GroundFailure")
 
     def test_an_emergency_stop_goes_before_all_else(self):
-        self.inputs.codes = ["HighTemperature"]
+        self.inputs.alarms = ["HighTemperature"]
         self.update()
-        self.inputs.codes = ["HighTemperature", "EmergencyStop"]
+        self.inputs.alarms = ["HighTemperature", "EmergencyStop"]
         self.assertEqual(self.update(), "OtherError")
         self.assertEqual(self.faults.first()[2], "EmergencyStop")
         self.assertTrue(self.faults.has("EmergencyStop"))
-        self.inputs.codes = ["HighTemperature"]
+        self.inputs.alarms = ["HighTemperature"]
         self.assertEqual(self.update(), "HighTemperature")
+
+    def test_a_residual_current_stays_until_the_cable_is_out(self):
+        self.inputs.alarms = ["ResidualCurrent"]
+        self.assertEqual(self.update(), "GroundFailure")
+        self.inputs.alarms = []
+        self.assertEqual((self.update(), self.faults.first()[2]), ("GroundFailure", "ResidualCurrent"))
+        self.faults.unplugged()
+        self.assertEqual(self.update(), "NoError")
+
+    def test_an_open_enclosure_stands_while_it_is_open(self):
+        self.inputs.alarms = ["EnclosureOpen"]
+        self.assertEqual((self.update(), self.faults.first()[2]), ("OtherError", "EnclosureOpen"))
+        self.inputs.alarms = []
+        self.assertEqual(self.update(), "NoError")
 
     def test_welded_follows_the_contact_whatever_happens_to_the_cable(self):
         self.assertEqual(self.update(switch=SWITCH_WELDED), "PowerSwitchFailure")
@@ -130,10 +144,10 @@ class FaultsTest(unittest.TestCase):
 
     def test_warnings_are_told_and_are_no_faults(self):
         for code in WARNINGS:
-            self.warnings.codes = [code]
+            self.warnings.alarms = [code]
             self.assertEqual(self.update(), code)
             self.assertFalse(self.faults.any())
-        self.inputs.codes = ["GroundFailure"]
+        self.inputs.alarms = ["GroundFailure"]
         self.assertEqual(self.update(), "GroundFailure")
 
     def test_a_tolerated_fault_is_told_and_is_none(self):
@@ -159,6 +173,8 @@ class FaultsTest(unittest.TestCase):
             "LockFailure",
             "MeterSilent",
             "MeterImplausible",
+            "EnclosureOpen",
+            "ResidualCurrent",
         ):
             self.faults = Faults(self.inputs, self.warnings, self.interlock)
             self.faults.add(vendor_code)

@@ -208,7 +208,10 @@ class Connector:
     # --- the step
 
     async def run(self, report: "Callable[[], None]") -> None:
-        """The connector's task; `report()` says that it still goes round. It begins with the cable free: what was locked before a restart is over."""
+        """The connector's task; `report()` says that it still goes round.
+
+        It begins with the cable free: what was locked before a restart is over.
+        """
         if self._lock and not self.transaction:
             self._lock.unlock()
         while not self._interlock.is_settled():
@@ -247,6 +250,8 @@ class Connector:
             self._faults.unplugged()
             if not self.transaction:
                 self._free_socket()
+        elif state == pilot.A and self._faults.any():
+            self._faults.unplugged()  # what came without a cable does not wait for one
         elif (pilot.B <= state <= pilot.D or state == pilot.NO_DIODE) and not self.plugged:
             self.plugged = True
             self.plugged_at = self._clock.uptime()
