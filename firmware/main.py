@@ -14,5 +14,5 @@ app = App(board)
 try:
     asyncio.run(app.run())
 except Exception as error:
-    sys.print_exception(error)
+    sys.print_exception(error, sys.stderr)  # type: ignore[arg-type]
     system.reset()

@@ -45,10 +45,12 @@ class PilotLine:
     def wave_mv(self) -> int:
         """The line at this very microsecond."""
         row = self._row()
+        width = self._width_us
         phase = self._ticks_us() % self._period_us
-        if phase < _EDGE_US < self._width_us < self._period_us or 0 <= phase - self._width_us < _EDGE_US:
+        since = phase if phase < width else phase - width
+        if since < _EDGE_US and 0 < width < self._period_us:
             return (self._high[row] + self._low[row]) >> 1
-        return self._high[row] if phase < self._width_us else self._low[row]
+        return self._high[row] if phase < width else self._low[row]
 
     def _row(self) -> int:
         row = 1

@@ -490,7 +490,11 @@ async def test_whole_sessions_on_two_connectors_in_a_heap_of_1_mib(csms, station
         one = await begin(csms, box, 1, "CARD-1")
         two = await begin(csms, box, 2, "CARD-2")
         for _ in range(5):
+            count = len(csms.transcript.calls("MeterValues"))
             await leap(csms, box, 61)
+            await csms.transcript.wait_for(
+                lambda count=count: len(csms.transcript.calls("MeterValues")) >= count + 2 or None, 5, "two readings"
+            )
             await told(csms, box)
         assert (await csms.call("GetConfiguration"))["configurationKey"]
         stops = [await finish(csms, box, one, "CARD-1"), await finish(csms, box, two, "CARD-2")]

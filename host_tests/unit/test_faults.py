@@ -2,7 +2,7 @@
 
 import unittest
 
-from charging_fakes import NO_DIODE, A, B, C, D, E, F, FakeInputs
+from charging_fakes import LOST, NO_DIODE, A, B, C, D, E, F, FakeInputs
 from station.charging.faults import METER, WARNINGS, Faults
 from station.charging.interlock import SWITCH_OK, SWITCH_STUCK, SWITCH_WELDED
 
@@ -101,6 +101,14 @@ class FaultsTest(unittest.TestCase):
         self.assertEqual(self.update(), "PowerSwitchFailure")
         self.assertEqual(self.update(switch=SWITCH_OK), "NoError")
 
+    def test_of_several_poles_the_one_is_named(self):
+        self.update(switch=SWITCH_WELDED)
+        self.assertNotIn("pole", self.faults.first()[1])
+        self.update(poles=2, pole=2)
+        self.assertEqual(self.faults.first()[1][-8:], ", pole 2")
+        self.update(switch=SWITCH_STUCK, pole=1)
+        self.assertEqual(self.faults.first()[1][-8:], ", pole 1")
+
     def test_stuck_stays_until_the_cable_is_out(self):
         self.assertEqual(self.update(switch=SWITCH_STUCK), "PowerSwitchFailure")
         self.assertEqual(self.update(switch=SWITCH_OK), "PowerSwitchFailure")
@@ -108,7 +116,7 @@ class FaultsTest(unittest.TestCase):
         self.assertEqual(self.update(), "NoError")
 
     def test_states_e_and_f_while_they_last(self):
-        for state, vendor_code in ((E, "PilotStateE"), (F, "PilotStateF")):
+        for state, vendor_code in ((E, "PilotStateE"), (F, "PilotStateF"), (LOST, "PilotLost")):
             self.update(state=state)
             self.assertTrue(self.faults.has(vendor_code))
             self.assertEqual(self.faults.first()[0], "OtherError")
@@ -167,6 +175,7 @@ class FaultsTest(unittest.TestCase):
             "EmergencyStop",
             "ContactorWelded",
             "ContactorStuck",
+            "PilotLost",
             "PilotStateE",
             "PilotStateF",
             "DiodeMissing",

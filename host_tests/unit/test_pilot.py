@@ -64,18 +64,19 @@ class TestDuty(unittest.TestCase):
 
     def test_every_duty_of_the_table(self):
         """IEC 61851-1 table A.8, row by row, at each of the 65536 duties."""
-        for duty in range(65536):
-            percent = duty / 655.35
+        whole = 65535
+        for duty in range(whole + 1):
+            percent = 100 * duty  # of `whole`: in whole numbers, because a board's floats have 24 bits
             current = current_of(duty)
-            self.assertEqual(is_digital(duty), 3 <= percent <= 7, duty)
-            if percent < 8 or percent > 97:
+            self.assertEqual(is_digital(duty), 3 * whole <= percent <= 7 * whole, duty)
+            if percent < 8 * whole or percent > 97 * whole:
                 self.assertEqual(current, 0, duty)
-            elif percent < 10:
+            elif percent < 10 * whole:
                 self.assertEqual(current, 60, duty)
-            elif percent <= 85:
-                self.assertLessEqual(abs(current - percent * 6), 0.5 + 1e-6, duty)
-            elif percent <= 96:
-                self.assertLessEqual(abs(current - (percent - 64) * 25), 0.5 + 1e-6, duty)
+            elif percent <= 85 * whole:  # 0.6 A for each, rounded to 0.1 A
+                self.assertLessEqual(2 * abs(current * whole - duty * 600), whole, duty)
+            elif percent <= 96 * whole:
+                self.assertLessEqual(2 * abs((current + 1600) * whole - duty * 2500), whole, duty)
             else:
                 self.assertEqual(current, 800, duty)
 

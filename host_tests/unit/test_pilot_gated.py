@@ -41,6 +41,10 @@ class _Site:
     def ticks_us(self):
         return self.us
 
+    def driver_us(self):
+        self.pass_us(0)
+        return self.us
+
     def pass_us(self, us):
         self.us += us
         if self.interruption:
@@ -73,7 +77,7 @@ class GatedTest(unittest.TestCase):
         self.site = _Site()
         machine.attach(self.site)
         self._ticks_us = time.ticks_us
-        time.ticks_us = self.site.ticks_us
+        time.ticks_us = self.site.driver_us
         self.pilot = self.build()
         self.outlet = self.site.outlet
 
@@ -152,13 +156,14 @@ class GatedTest(unittest.TestCase):
             self.pilot.offer_digital()
 
     def test_interrupted_anywhere_it_shows_the_true_state_or_none(self):
-        """By anything up to some periods, in every tenth gap between two accesses."""
-        self.site.interruption = lambda: random.randrange(3000) if random.randrange(10) == 0 else 0
-        for deciamps in (60, 160, 650):
+        """By anything up to some periods, in every thirtieth gap between two accesses."""
+        self.site.interruption = lambda: random.randrange(3000) if random.randrange(30) == 0 else 0
+        for deciamps, conversion in ((60, 16), (160, 2), (160, 16), (650, 2)):
             self.pilot.offer(deciamps)
+            self.site.conversion_us = conversion
             for parameters, state in (({}, pilot.C), ({"ventilation": True}, pilot.D)):
                 self.car(**parameters)
-                found = self.samples(400)
+                found = self.samples(800)
                 self.assertIn(state, found)
                 found.discard(state)
                 found.discard(pilot.LOST)

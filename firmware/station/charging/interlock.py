@@ -49,6 +49,10 @@ _STUCK = const(9)
 _LOCKS = const(10)  # is there a lock?
 _SIZE = const(11)
 
+_AGREES = const(0)  # places in the tuple of what a pass does not always call
+_WATCH = const(1)
+_FAIL = const(2)
+
 
 def opens_within(period_ms: int, late_ms: int = 0) -> int:
     """The longest time in ms from the pilot's leaving C or D to the coil's being off.
@@ -56,6 +60,56 @@ def opens_within(period_ms: int, late_ms: int = 0) -> int:
     `late_ms`: by how much the board may be late for a pass, and how long the pass takes.
     """
     return _DEBOUNCE * period_ms + late_ms
+
+
+def _rule(values, sample, fault, locked, move, watch, fail) -> tuple:
+    """(agrees, step) of one interlock, over its array and what it calls.
+
+    Functions within a function, because what they use is then at hand: as attributes it would double their time.
+    Such a call stays off the heap with at most 5 arguments and outer names together, hence `seldom`.
+    """
+
+    @micropython.viper
+    def agrees() -> bool:
+        """May the contact be closed now? C, or D where the place is ventilated; no fault; lock locked."""
+        now = ptr32(values)
+        if now[_STATE] < C or now[_STATE] > now[_HIGHEST] or now[_DOUBT] >= _DEBOUNCE:
+            return False
+        if now[_WELDED] | now[_STUCK] or fault():
+            return False
+        return now[_LOCKS] == 0 or bool(locked())
+
+    @micropython.viper
+    def step(_timer):
+        """One pass: sample, judge, open if anything disagrees, watch the feedback contacts."""
+        now = ptr32(values)
+        now[_PASSES] = (now[_PASSES] + 1) & 0x3FFFFFFF
+        try:
+            state = int(sample())
+            if state == now[_STATE]:
+                now[_COUNT] = 0
+                now[_DOUBT] = 0
+            else:
+                if now[_DOUBT] < _DEBOUNCE:
+                    now[_DOUBT] = now[_DOUBT] + 1
+                if state != now[_CANDIDATE]:
+                    now[_CANDIDATE] = state
+                    now[_COUNT] = 0
+                now[_COUNT] = now[_COUNT] + 1
+                if now[_COUNT] >= _DEBOUNCE:
+                    now[_STATE] = state
+                    now[_COUNT] = 0
+                    now[_DOUBT] = 0
+            if now[_WANTED] and not seldom[_AGREES]():
+                now[_WANTED] = 0
+            differ = int(move(now[_WANTED]))
+            if differ or now[_UNEASY]:
+                seldom[_WATCH](differ)
+        except Exception:  # viper keeps no error
+            seldom[_FAIL]()
+
+    seldom: "tuple[Any, ...]" = (agrees, watch, fail)
+    return agrees, step
 
 
 def together(interlocks: "list[Interlock]"):
@@ -82,11 +136,6 @@ class Interlock:
 
     def __init__(self, pilot, contactor, faults, lock=None, ventilated: bool = False, period_ms: int = 10) -> None:
         self._contactor = contactor
-        # bound methods, made once: making one allocates
-        self._sample = pilot.sample
-        self._move = contactor.step
-        self._fault = faults.any
-        self._locked = lock.is_locked if lock else None
         self._values = bytearray(4 * _SIZE)
         self._set(_HIGHEST, D if ventilated else C)
         self._set(_LOCKS, 1 if lock else 0)
@@ -95,6 +144,10 @@ class Interlock:
             raise ValueError("moves_ms must be at most %d, got %r" % (255 * period_ms, contactor.moves_ms))
         self._late = bytearray(contactor.count)  # passes that each pole has taken
         self.failures = 0
+        # bound methods, made once: making one allocates
+        locked = lock.is_locked if lock else None
+        watch = (contactor.step, self._watch, self._fail)
+        self.agrees, self.step = _rule(self._values, pilot.sample, faults.any, locked, *watch)
 
     # --- what others ask
 
@@ -134,16 +187,6 @@ class Interlock:
         """What the feedback contacts say."""
         return self._contactor.is_closed()
 
-    @micropython.viper
-    def agrees(self) -> bool:
-        """May the contact be closed now? C, or D where the place is ventilated; no fault; lock locked."""
-        values = ptr32(self._values)
-        if values[_STATE] < C or values[_STATE] > values[_HIGHEST] or values[_DOUBT] >= _DEBOUNCE:
-            return False
-        if values[_WELDED] | values[_STUCK] or self._fault():
-            return False
-        return values[_LOCKS] == 0 or bool(self._locked())
-
     # --- what the connector asks for
 
     def close(self) -> bool:
@@ -162,41 +205,7 @@ class Interlock:
         """The cable left: forget a stuck contact. A welded one stays what it is."""
         self._set(_STUCK, 0)
 
-    # --- the pass
-
-    @micropython.viper
-    def step(self, _timer):
-        """One pass: sample, judge, open if anything disagrees, watch the feedback contacts."""
-        values = ptr32(self._values)
-        values[_PASSES] = (values[_PASSES] + 1) & 0x3FFFFFFF
-        try:
-            sample = int(self._sample())
-            if sample == values[_STATE]:
-                values[_COUNT] = 0
-                values[_DOUBT] = 0
-            else:
-                self._debounce(sample)
-            if values[_WANTED] and not self.agrees():
-                values[_WANTED] = 0
-            differ = int(self._move(values[_WANTED]))
-            if differ or values[_UNEASY]:
-                self._watch(differ)
-        except Exception:  # viper keeps no error
-            self._fail()
-
-    @micropython.viper
-    def _debounce(self, sample: int):
-        values = ptr32(self._values)
-        if values[_DOUBT] < _DEBOUNCE:
-            values[_DOUBT] = values[_DOUBT] + 1
-        if sample != values[_CANDIDATE]:
-            values[_CANDIDATE] = sample
-            values[_COUNT] = 0
-        values[_COUNT] = values[_COUNT] + 1
-        if values[_COUNT] >= _DEBOUNCE:
-            values[_STATE] = sample
-            values[_COUNT] = 0
-            values[_DOUBT] = 0
+    # --- what a pass seldom does
 
     def _watch(self, differ: int) -> None:
         """`differ`: the poles, as bits, whose feedback is not what their coil was told."""

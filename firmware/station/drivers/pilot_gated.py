@@ -83,22 +83,22 @@ class GatedPilot(PilotLine):
     @micropython.native
     def _find(self) -> int:
         """Measure what plateaus there are; 1: the high one was found, 2: the low one."""
-        read, sense, ticks = self._read, self._sense, time.ticks_us
+        read, sense = self._read, self._sense
+        now_us = time.ticks_us
         wanted = 3 if self._swings else 0
         longest = self._other_us if self._swings else _PERIOD_US
         found = 0
         tries = 0
         last = -1  # the plateau of the conversion before
-        since = 0  # when that was first seen
-        began = ticks()
+        began = before = since = now_us()  # of this pass; the try before; when its plateau was first seen
         while tries < TRIES:
             tries += 1
-            looked = ticks()
+            looked = now_us()
             level = sense()
             value = read()
-            if sense() != level or time.ticks_diff(ticks(), looked) >= longest:
+            if sense() != level or time.ticks_diff(now_us(), looked) >= longest:
                 last = -1
-            elif level != last:
+            elif level != last or time.ticks_diff(looked, before) >= longest:
                 last = level
                 since = looked
             elif time.ticks_diff(looked, since) >= SETTLE_US:
@@ -110,6 +110,7 @@ class GatedPilot(PilotLine):
                     found |= 2
                 if found & wanted == wanted:
                     return found
+            before = looked
             if time.ticks_diff(looked, began) >= WINDOW_US:
                 return found
         return found
