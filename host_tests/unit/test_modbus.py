@@ -2,7 +2,7 @@
 
 import unittest
 
-from station.drivers.modbus import ModbusError, ModbusException, crc16, find, parse, reply_size, request
+from station.drivers.modbus import ModbusError, ModbusException, crc16, find, parse, request, unpack
 
 
 def framed(*body):
@@ -79,7 +79,7 @@ class TestFind(unittest.TestCase):
 
     def test_alone(self):
         self.assertEqual(self.found(self.good), 0)
-        self.assertEqual(reply_size(self.good, 0), len(self.good))
+        self.assertEqual(bytes(unpack(self.good, 0)), b"\x43\x66\x33\x34")
 
     def test_not_before_its_last_byte(self):
         for size in range(len(self.good)):
@@ -108,7 +108,9 @@ class TestFind(unittest.TestCase):
     def test_an_exception_is_an_answer(self):
         refusal = framed(1, 0x84, 2)
         self.assertEqual(self.found(b"\x00" + refusal), 1)
-        self.assertEqual(reply_size(refusal, 0), 5)
+        with self.assertRaises(ModbusException) as caught:
+            unpack(b"\x00" + refusal, 1)
+        self.assertEqual(str(caught.exception), "exception 2")
         self.assertEqual(self.found(framed(1, 0x83, 2)), -1, "of another function")
 
     def test_only_what_was_received_counts(self):

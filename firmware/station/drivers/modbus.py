@@ -1,5 +1,5 @@
 """Modbus RTU, the master's side, sans-I/O: `request()` makes the bytes to send, `find()` picks the reply out of what
-came back, `parse()` judges it.
+came back, `unpack()` takes its data, `parse()` says what is wrong where there is none.
 
 Opens nothing and waits for nothing. (Modbus over Serial Line 1.02 §2.5, Modbus Application Protocol 1.1b3 §6, §7.)
 """
@@ -80,13 +80,16 @@ def find(received: "bytes | bytearray | memoryview", size: int, address: int, fu
     return -1
 
 
-def reply_size(received: "bytes | bytearray | memoryview", start: int) -> int:
-    """Bytes of the whole reply that `find` found at `start`."""
-    return EXCEPTION_SIZE if received[start + 1] & 0x80 else received[start + 2] + OVERHEAD
+def unpack(received: "bytes | bytearray | memoryview", start: int) -> memoryview:
+    """The data, a view, of the reply that `find` found at `start`; raises ModbusException if it is a refusal."""
+    if received[start + 1] & 0x80:
+        raise ModbusException("exception %d" % received[start + 2])
+    return memoryview(received)[start + 3 : start + 3 + received[start + 2]]
 
 
 def parse(reply: "bytes | bytearray | memoryview", address: int, function: int, count: int) -> memoryview:
-    """The data of a reply to such a request: `2 * count` bytes, a view into `reply`; raises ModbusError."""
+    """The data of a reply to such a request, `2 * count` bytes, a view into `reply`; raises ModbusError with what is
+    wrong with it."""
     size = len(reply)
     if not size:
         raise ModbusError("no reply")

@@ -39,6 +39,7 @@ class Bus:
         self._view = memoryview(self._received)
         self._sent = b""
         self._failed = False  # the last exchange brought nothing usable: its reply may still come
+        self._heard = time.ticks_ms()  # the end of the last exchange
         self._lock = asyncio.Lock()
 
     async def exchange(self, address: int, function: int, register: int, count: int, thinks_ms: int) -> bytes:
@@ -51,26 +52,28 @@ class Bus:
             silence_ms = _AFTER_FAILURE_MS if self._failed else self._silence_ms
             self._failed = True
             await self._await_silence(silence_ms)
-            await self._send(request)
-            size = await self._receive(address, function, count, thinks_ms)
             try:
-                data = bytes(self._reply(size, address, function, count))
-            except modbus.ModbusException:
-                self._failed = False  # it did answer
-                raise
+                await self._send(request)
+                start, size = await self._receive(address, function, count, thinks_ms)
+            finally:  # whoever waits may be cancelled, too
+                self._heard = time.ticks_ms()
+            if start < 0:
+                return bytes(modbus.parse(self._view[self._begin(size) : size], address, function, count))  # raises
             self._failed = False
-            return data
+            return bytes(modbus.unpack(self._received, start))
 
     async def _await_silence(self, silence_ms: int) -> None:
         """Drop what comes until nothing has come for so long."""
-        started = heard = time.ticks_ms()
+        started = time.ticks_ms()
+        heard = self._heard
         while True:
+            now = time.ticks_ms()
             if self._uart.any():
                 self._uart.readinto(self._received)
-                heard = time.ticks_ms()
-                if time.ticks_diff(heard, started) > _BUSY_MS:
+                heard = now
+                if time.ticks_diff(now, started) > _BUSY_MS:
                     raise modbus.ModbusError("the line is never silent")
-            elif time.ticks_diff(time.ticks_ms(), heard) >= silence_ms:
+            elif not 0 <= time.ticks_diff(now, heard) < silence_ms:  # or so long ago that ticks have gone round
                 return
             await asyncio.sleep_ms(2)
 
@@ -96,8 +99,8 @@ class Bus:
         finally:
             self._direction(0)
 
-    async def _receive(self, address: int, function: int, count: int, thinks_ms: int) -> int:
-        """Returns how many bytes there are when the reply is among them, or when it is not going to come."""
+    async def _receive(self, address: int, function: int, count: int, thinks_ms: int) -> "tuple[int, int]":
+        """(Where the reply begins, or -1 if it is not going to come; how many bytes there are)."""
         whole = 2 * count + modbus.OVERHEAD
         # the request is on its way still where no driver was waited for
         patience_ms = thinks_ms + (whole + 2 * _ECHO) * self._character_us // 1000 + 2 * self._silence_ms
@@ -112,27 +115,19 @@ class Bus:
             if fresh:
                 heard = now
                 size += fresh
-                if modbus.find(self._received, size, address, function, count) >= 0:
-                    return size
+                start = modbus.find(self._received, size, address, function, count)
+                if start >= 0:
+                    return start, size
             waited_ms = time.ticks_diff(now, started)
             if waited_ms > patience_ms and not fresh:
-                return size  # it does not come
+                return -1, size  # it does not come
             if size >= self._begin(size) + whole and time.ticks_diff(now, heard) > _GAP_MS:
-                return size  # it came, and is of no use
+                return -1, size  # it came, and is of no use
             if size == _ROOM or waited_ms > 2 * patience_ms:
-                return size  # bytes without end
+                return -1, size  # bytes without end
             missing_ms = (whole - size) * self._character_us // 1000
             await asyncio.sleep_ms(max(2, min(_LOOK_MS, missing_ms)))
 
     def _begin(self, size: int) -> int:
         """Where a reply begins if our own request comes before it, as an adapter echoes it."""
         return _ECHO if size >= _ECHO and self._received[:_ECHO] == self._sent else 0
-
-    def _reply(self, size: int, address: int, function: int, count: int) -> memoryview:
-        """The data among the bytes received; raises ModbusError with what is wrong."""
-        at = modbus.find(self._received, size, address, function, count)
-        if at >= 0:
-            reply = self._view[at : at + modbus.reply_size(self._received, at)]
-        else:
-            reply = self._view[self._begin(size) : size]
-        return modbus.parse(reply, address, function, count)
