@@ -80,7 +80,7 @@ class Signals:
     """The lamps of the station: `lamps` has one for each of `connectors`, or None where there is none."""
 
     def __init__(
-        self, connectors: "Any", lamps: "list", settings: "Settings", ticks_ms: "Callable[[], int]" = time.ticks_ms
+        self, connectors: "Any", lamps: "list", settings: "Settings", ticks_ms: "Callable[[], Any]" = time.ticks_ms
     ) -> None:
         self._settings = settings
         self._ticks_ms = ticks_ms
