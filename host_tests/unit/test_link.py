@@ -157,6 +157,36 @@ class LinkTest(unittest.TestCase):
 
         self.run_test(test)
 
+    def test_a_network_that_is_back_ends_the_wait_for_the_next_attempt(self):
+        async def test():
+            listener, port = listen()
+            listener.close()
+            self.make(url="ws://127.0.0.1:%d/" % port)
+            self.task = asyncio.create_task(self.link.run())
+            for _ in range(2):
+                await self.until_logged("next attempt in 3600000 ms")
+                self.log.lines.clear()
+                self.link.nudge()
+            await self.until_logged("next attempt in 3600000 ms")  # the back-off began anew
+            self.task.cancel()
+
+        self.run_test(test)
+
+    def test_a_network_that_is_back_does_not_bring_back_a_link_that_is_held(self):
+        async def test():
+            self.make()
+            self.link.hold()
+            self.task = asyncio.create_task(self.link.run())
+            await settle()
+            self.link.nudge()
+            await settle()
+            self.assertEqual(self.log.lines, [])
+            self.link.release()
+            await self.meet()
+            self.task.cancel()
+
+        self.run_test(test)
+
     async def until_logged(self, text):
         while not any(text in line[2] for line in self.log.lines):
             await asyncio.sleep_ms(1)

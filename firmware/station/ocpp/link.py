@@ -4,6 +4,7 @@
     await link.run()                               for ever: connect, serve, and again after a back-off
     payload = await link.call(action, payload)     see `calls.py` for its four endings
     link.hold(), link.release()                    leave the backend, and stay away until released
+    link.nudge()                                   do not wait for the end of a back-off
     await link.close()                             the same, waiting until the connection is gone: before a reset
 
 `on_up()` and `on_down(reason)` are told of the connection; `connected` tells whether there is one. Our own CALLs
@@ -154,6 +155,12 @@ class Link:
         """Connects again at once."""
         if self._held:
             self._held = False
+            self._back_off.reset()
+            self._nudged.set()
+
+    def nudge(self) -> None:
+        """The network is back: connects at once if it waits to."""
+        if not self._held:
             self._back_off.reset()
             self._nudged.set()
 

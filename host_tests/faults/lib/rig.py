@@ -55,6 +55,7 @@ class Board:
     NAME = "faults"
     INTERLOCK_PERIOD_MS = 50
     INTERLOCK_HARD = False
+    INTERLOCK_TIMER = -1
     WATCHDOG_MS = 8000
     EXTENSIONS = ()
 
@@ -66,6 +67,9 @@ class Board:
 
     def filesystem(self):
         return Slice(self._rig.flash, *self._rig.scenario.regions["filesystem"])
+
+    def network(self):
+        return None
 
     def region(self, name):
         return (self._rig.flash,) + self._rig.scenario.regions[name]
