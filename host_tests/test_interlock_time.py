@@ -1,4 +1,4 @@
-"""Each board's statement of how soon its interlock opens: no less than the debouncing takes, no more than is allowed."""
+"""How soon each board says that its interlock opens: no less than the debouncing takes, no more than is allowed."""
 
 import ast
 from pathlib import Path

@@ -156,6 +156,11 @@ class Interlock:
         return self._get(_WANTED) != 0
 
     @property
+    def supplies(self) -> bool:
+        """Do all coils have their current? So within a pass of `close()`, or later where poles close one by one."""
+        return self._contactor.told == (1 << len(self._late)) - 1
+
+    @property
     def state(self) -> int:
         return self._get(_STATE)
 
