@@ -222,15 +222,15 @@ class Interlock:
             if not differ & bit:
                 self._late[pole] = 0
                 self._set(_WELDED, self._get(_WELDED) & ~bit)
-            elif self._late[pole] < self._moves:
-                self._late[pole] += 1
-                uneasy = 1
-            elif told & bit:
-                self._set(_STUCK, self._get(_STUCK) | bit)
-                self.open()
             else:
-                self._set(_WELDED, self._get(_WELDED) | bit)
                 uneasy = 1
+                if self._late[pole] < self._moves:
+                    self._late[pole] += 1
+                elif told & bit:
+                    self._set(_STUCK, self._get(_STUCK) | bit)
+                    self.open()
+                else:
+                    self._set(_WELDED, self._get(_WELDED) | bit)
             pole += 1
         self._set(_UNEASY, uneasy)
 
