@@ -1,4 +1,4 @@
-"""How soon each board says that its interlock opens: no less than the debouncing takes, no more than is allowed."""
+"""Each board states how soon its interlock opens: no less than the debouncing takes, no more than is allowed."""
 
 import ast
 from pathlib import Path

@@ -34,7 +34,7 @@ class StationProcess:
         provisioning,
         state,
         *,
-        heap="1M",
+        heap="2M",
         control_port=0,
         extension=None,
         options=(),

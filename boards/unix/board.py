@@ -10,6 +10,7 @@ import machine
 import outlet
 from control import Control
 from flash import FileFlash, Slice
+from meter_models import MODELS
 from micropython import const
 from world import World
 
@@ -27,6 +28,7 @@ _FILESYSTEM = (0, 256)  # first block, blocks
 _REGIONS = {"journal": (256, 256), "cards": (512, 2048), "cache": (2560, 32)}
 _BLOCKS = const(2592)
 _METER_ADDRESS = const(1)
+_METER_TYPE = "SDM630"
 PILOTS = ("held", "gated")  # front ends, see `pilot_of`
 
 _provisioning = b""
@@ -51,9 +53,9 @@ def setup(
     except OSError as error:
         raise OSError("%s: cannot read the provisioning file (%r)" % (provision_path, error))
     _make_directory(state_dir)
-    count, phases = _fittings(_provisioning)
+    count, phases, meter, addresses = _fittings(_provisioning)
     _flash = FileFlash(state_dir + "/flash.bin", _BLOCKS, _BLOCK)
-    _world = World(count, phases, state_dir + "/world.json", poles)
+    _world = World(count, phases, state_dir + "/world.json", poles, meter, addresses)
     _poles, _pilot_kind = poles, pilot
     _control_port = control_port
     machine.attach(_world)
@@ -66,16 +68,22 @@ def _make_directory(path: str) -> None:
         os.mkdir(path)
 
 
-def _fittings(text: bytes) -> "tuple[int, int]":
-    """(connectors, phases) that the station is built with; a wrong file is the application's to refuse, not ours."""
+def _fittings(text: bytes) -> tuple:
+    """(connectors, phases, type of the meters, their addresses) that the station is built with.
+
+    A wrong file is the application's to refuse, not ours.
+    """
     try:
-        fitted = json.loads(text)["connectors"]
+        given = json.loads(text)
+        fitted, meter = given["connectors"], given.get("meter", {})
         count, phases = fitted.get("count", 1), fitted.get("phases", 3)
-        if 1 <= count <= MAX_CONNECTORS and phases in (1, 3):
-            return count, phases
+        kind, address = meter.get("type", _METER_TYPE), meter.get("address", _METER_ADDRESS)
+        addresses = tuple(address) if isinstance(address, list) else (address,) * count
+        if 1 <= count <= MAX_CONNECTORS and phases in (1, 3) and kind in MODELS and len(addresses) == count:
+            return count, phases, kind, addresses
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
-    return 1, 3
+    return 1, 3, _METER_TYPE, (_METER_ADDRESS,)
 
 
 def provisioning() -> bytes:
@@ -127,16 +135,22 @@ def pilot_of(base: int, kind: str) -> dict:
 
 
 def connector(i: int) -> dict:
-    """What belongs to connector `i`, counted from 1: pins, and its meter's UART and Modbus address."""
+    """What belongs to connector `i`, counted from 1: pins, and its meter: line, Modbus address and type."""
     base = i * outlet.TERMINALS
-    alarms = [(base + outlet.ALARMS + bit, code) for bit, code in enumerate(outlet.ALARM_CODES)]
+    alarms = [(base + outlet.ALARMS + bit, code, 0) for bit, code in enumerate(outlet.ALARM_CODES)]
     return {
         "contactor": contactor_of(base, _poles),
         "pilot": pilot_of(base, _pilot_kind),
         "lock": (base + outlet.LOCK, base + outlet.LOCK_FEEDBACK),
-        "meter": (i, _METER_ADDRESS),
-        "faults": tuple(alarms),
+        "meter": {"uart": i, "address": _METER_ADDRESS, "type": _METER_TYPE},
+        "inputs": tuple(alarms),
+        "leds": (base + outlet.LEDS, base + outlet.LEDS + 1, base + outlet.LEDS + 2),
     }
+
+
+def uart(key: int) -> dict:
+    """The arguments of machine.UART for a serial line: here its number is all there is to it."""
+    return {"id": key, "direction": None}
 
 
 def readers() -> "tuple[dict, ...]":

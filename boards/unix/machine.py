@@ -149,13 +149,34 @@ class PWM:
 
 
 class UART:
-    """A serial line, 8N1; reads never wait. Bytes arrive at once, whatever the baud rate."""
+    """A serial line; reads never wait. A simulated device's bytes arrive at once, whatever the baud rate, unless it is
+    an `rs485.Line`. Pins are those of the board's package: they are accepted and mean nothing here."""
 
-    def __init__(self, id: int, baudrate: int = 9600, bits=8, parity=None, stop=1, *, timeout=0, rxbuf=256) -> None:
+    def __init__(
+        self,
+        id: int,
+        baudrate: int = 9600,
+        bits: "int | None" = 8,
+        parity: "int | None" = None,
+        stop: int = 1,
+        *,
+        tx=None,
+        rx=None,
+        rts=None,
+        cts=None,
+        timeout: int = 0,
+        timeout_char: int = 0,
+        txbuf: int = 256,
+        rxbuf: int = 256,
+        invert: int = 0,
+        flow: int = 0,
+    ) -> None:
+        if baudrate < 300 or bits not in (7, 8, 9) or stop not in (1, 2) or parity not in (None, 0, 1):
+            raise ValueError("invalid UART setting")
+        if timeout < 0 or timeout_char < 0 or rxbuf < 1 or txbuf < 0:
+            raise ValueError("invalid UART setting")
         self._device = _world.serial(id)
         self._rxbuf = rxbuf
-        if baudrate < 300 or bits not in (7, 8) or stop not in (1, 2) or parity not in (None, 0, 1) or timeout < 0:
-            raise ValueError("invalid UART setting")
 
     def any(self) -> int:
         rx = self._device.rx
@@ -181,6 +202,16 @@ class UART:
     def write(self, buf) -> int:
         self._device.write(buf)
         return len(buf)
+
+    def txdone(self) -> bool:
+        """Is the last bit out?"""
+        sent = getattr(self._device, "sent", None)
+        return sent() if sent else True
+
+    def flush(self) -> None:
+        """Wait, in real time and without the event loop, until the last bit is out."""
+        while not self.txdone():
+            utime.sleep_us(50)
 
     def deinit(self) -> None:
         self._device.rx = bytearray()

@@ -11,9 +11,10 @@ import time
 
 import ev
 from actuator import Actuator
+from meter_models import MODELS
 from micropython import const
+from modbus_slave import Meter
 from pilot_line import PilotLine
-from sdm630 import Meter
 
 # terminals
 COIL = const(0)
@@ -24,6 +25,7 @@ PILOT_LOW = const(4)
 LOCK = const(5)
 LOCK_FEEDBACK = const(6)
 ALARMS = const(8)  # the first of len(ALARM_CODES)
+LEDS = const(24)  # red, green, blue
 COIL_2 = const(30)
 COIL_2_FEEDBACK = const(31)
 MIRROR = const(32)  # of the first pole: closed while the pole is open (IEC 60947-4-1 annex F)
@@ -45,9 +47,12 @@ ALARM_CODES = (
     "InternalError",
     "WeakSignal",
     "ResetFailure",
+    "EnclosureOpen",
+    "ResidualCurrent",
 )
 CONTACTOR_HOWS = ("ok", "welded", "stuck")
 LOCK_HOWS = ("ok", "jammed")
+COLOURS = ("dark", "red", "green", "yellow", "blue", "magenta", "cyan", "white")  # by the diodes that shine, as bits
 
 VOLTAGE_DV = const(2300)
 _CONTACTOR_MS = const(20)
@@ -60,11 +65,21 @@ _HORIZON_MS = const(1 << 28)  # that ticks can tell apart
 class Outlet:
     """`now()` gives ms since the process began; `save()` is called when the meter's register was read.
 
-    `ticks_ms` and `ticks_us` stand for those of `time`, which go with `now`. `poles`: 1 or 2, one coil each.
+    `poles`: 1 or 2, one coil each. `meter` is a key of `meter_models.MODELS`, `address` its Modbus address.
+    `ticks_ms` and `ticks_us` stand for those of `time`, which go with `now`.
     """
 
     def __init__(
-        self, number: int, phases: int, now, save, poles: int = 1, ticks_ms=time.ticks_ms, ticks_us=time.ticks_us
+        self,
+        number: int,
+        phases: int,
+        now,
+        save,
+        poles: int = 1,
+        meter: str = "SDM630",
+        address: int = 1,
+        ticks_ms=time.ticks_ms,
+        ticks_us=time.ticks_us,
     ) -> None:
         self.number = number
         self.phases = phases
@@ -76,11 +91,12 @@ class Outlet:
         self.precharge = Actuator(_CONTACTOR_MS, ticks_ms)
         self.lock = Actuator(_LOCK_MS, ticks_ms)
         self.line = PilotLine(ticks_ms, ticks_us)
-        self.meter = Meter(self._measure, save)
+        self.meter = Meter(MODELS[meter], self._measure, save, address)
         self.ev = None
         self.energy = 0  # mW ms
         self.alarms = 0  # a bit for each of ALARM_CODES
         self.dirty = False  # something changed by itself that ought to outlive the process
+        self._leds = [0, 0, 0]  # duty of red, green, blue
         self._shorted = False
         self._frequency = 0
         self._duty = 0
@@ -156,7 +172,7 @@ class Outlet:
             self.precharge.drive(level)
         elif terminal == LOCK:
             self.lock.drive(level)
-        elif terminal != PILOT:
+        elif terminal != PILOT and not LEDS <= terminal < LEDS + 3:
             raise ValueError("nothing takes an output at terminal %d" % terminal)
 
     def level(self, terminal: int) -> int:
@@ -177,6 +193,9 @@ class Outlet:
         return 0
 
     def wave(self, terminal: int, frequency: int, duty_u16: int) -> None:
+        if LEDS <= terminal < LEDS + 3:
+            self._leds[terminal - LEDS] = duty_u16
+            return
         now = self.settle()
         if terminal != PILOT:
             raise ValueError("nothing takes a wave at terminal %d" % terminal)
@@ -284,6 +303,17 @@ class Outlet:
                 part.hold(how, 1 if how == "welded" else 0)
         self._move(now)
 
+    def turn_meter(self, wh: int) -> None:
+        """The meter's register jumps to so many Wh, as it does when the meter is exchanged or goes wrong."""
+        self.settle()
+        self.energy = wh * _WH
+
+    @property
+    def register_wh(self) -> int:
+        """What the meter has counted."""
+        self.settle()
+        return self.energy // _WH
+
     def break_lock(self, how: str) -> None:
         """One of LOCK_HOWS: jammed stays where it is."""
         self.settle()
@@ -291,6 +321,11 @@ class Outlet:
             self.lock.release()
         else:
             self.lock.hold(how, self.lock.position)
+
+    def lamp(self) -> "tuple[str, int]":
+        """(one of COLOURS, its intensity in %)"""
+        lit = [1 << at for at, duty in enumerate(self._leds) if duty]
+        return COLOURS[sum(lit)], (max(self._leds) * 100 + 32767) // 65535
 
     def describe(self) -> dict:
         """For the control commands `state` and `watch`."""
@@ -307,6 +342,8 @@ class Outlet:
             "poles": [pole.position == 1 for pole in self.poles],
             "coil_ms": max([pole.driven_at for pole in self.poles]),
             "locked": self.lock.position == 1,
+            "lamp": self.lamp()[0],
+            "lamp_percent": self.lamp()[1],
             "power_w": self._power_mw(now) // 1000,
             "energy_wh": self.energy // _WH,
             "ev": self.ev.describe(now) if self.ev else None,

@@ -19,16 +19,27 @@ _CONNECTOR_READERS = 10  # UART of the reader at connector i, if there are sever
 class World:
     """`path` is that of world.json, or None to keep nothing. Raises ValueError if the file cannot be read.
 
-    `poles`: coils of each contactor, 1 or 2.
+    `poles`: coils of each contactor, 1 or 2. `meter` is the type of all meters, `addresses` their Modbus addresses (1
+    for each, if None).
     """
 
-    def __init__(self, connectors: int, phases: int, path: "str | None" = None, poles: int = 1) -> None:
+    def __init__(
+        self,
+        connectors: int,
+        phases: int,
+        path: "str | None" = None,
+        poles: int = 1,
+        meter: str = "SDM630",
+        addresses: "tuple[int, ...] | None" = None,
+    ) -> None:
         self._path = path
         self._ticks = time.ticks_ms()
         self._now = 0
         self._advanced = 0
         self._saved = None
-        self.outlets = tuple([Outlet(i + 1, phases, self.now, self.save, poles) for i in range(connectors)])
+        addresses = addresses or (1,) * connectors
+        outlets = [Outlet(i + 1, phases, self.now, self.save, poles, meter, addresses[i]) for i in range(connectors)]
+        self.outlets = tuple(outlets)
         everywhere = tuple([outlet.number for outlet in self.outlets])
         self._readers = {0: Reader(everywhere)}
         if connectors > 1:

@@ -127,10 +127,10 @@ class Walk:
             assert self.point.remote_stop(transaction.transaction_id)
 
     def fault(self, outlet):
-        outlet.inputs.codes = [random.choice(("GroundFailure", "EmergencyStop", "HighTemperature"))]
+        outlet.inputs.alarms = [random.choice(("GroundFailure", "EmergencyStop", "HighTemperature"))]
 
     def no_fault(self, outlet):
-        outlet.inputs.codes = []
+        outlet.inputs.alarms = []
 
     def lock(self, outlet):
         if outlet.lock:
@@ -193,7 +193,7 @@ class Walk:
         if not outlet.contactor.commanded:
             return
         assert outlet.interlock.state == C, "closed in state %d" % outlet.interlock.state
-        assert not outlet.inputs.codes, "closed with a fault"
+        assert not outlet.inputs.alarms, "closed with a fault"
         assert outlet.lock is None or outlet.lock.locked, "closed with the cable free"
         assert outlet.connector.transaction, "closed without a transaction"
 
@@ -239,7 +239,7 @@ class Walk:
         self.done.append(("heal", 0))
         self.point.change_availability(0, True)
         for outlet in self.bench.outlets:
-            outlet.inputs.codes = []
+            outlet.inputs.alarms = []
             outlet.contactor.welded = outlet.contactor.stuck = False
             outlet.meter.failures = 0
             outlet.pilot.script = None

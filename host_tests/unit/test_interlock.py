@@ -69,9 +69,9 @@ class InterlockTest(unittest.TestCase):
 
     def test_closes_with_no_fault_only(self):
         self.show(C)
-        self.faults.codes = ["GroundFailure"]
+        self.faults.alarms = ["GroundFailure"]
         self.assertFalse(self.interlock.close())
-        self.faults.codes = []
+        self.faults.alarms = []
         self.assertTrue(self.interlock.close())
 
     def test_closes_with_the_cable_locked_only(self):
@@ -114,7 +114,7 @@ class InterlockTest(unittest.TestCase):
 
     def test_opens_in_the_pass_of_a_fault(self):
         self.charging()
-        self.faults.codes = ["OverCurrentFailure"]
+        self.faults.alarms = ["OverCurrentFailure"]
         self.interlock.step(None)
         self.assertFalse(self.contactor.commanded)
 
@@ -345,9 +345,9 @@ class InterlockTest(unittest.TestCase):
                 interlock.close()
                 step(None)
                 step(None)
-            faults.codes = codes
+            faults.alarms = codes
             step(None)
-            faults.codes = none
+            faults.alarms = none
             interlock.close()
             step(None)
             interlock.open()
@@ -413,7 +413,7 @@ class InterlockTest(unittest.TestCase):
 
         def interrupt():
             self.lock.before = None
-            self.faults.codes = ["GroundFailure"]
+            self.faults.alarms = ["GroundFailure"]
             self.interlock.step(None)
 
         self.lock.before = interrupt

@@ -12,6 +12,7 @@ import board
 import machine
 import utime
 from machine import ADC, PWM, RTC, SPI, UART, Pin, Signal, Timer
+from rs485 import Line
 from station.drivers import system, timer
 from station.drivers.watchdog import Watchdog
 from world import World
@@ -117,6 +118,23 @@ class TestBuses(unittest.TestCase, _Base):
         for wrong in ((99, {}), (0, {"baudrate": 1}), (0, {"bits": 12}), (0, {"stop": 3}), (0, {"parity": 7})):
             with self.assertRaises(ValueError):
                 UART(wrong[0], **wrong[1])
+
+    def test_uart_takes_what_a_board_says(self):
+        line = UART(0, 19200, bits=8, parity=0, stop=1, tx=17, rx=18, rxbuf=256, txbuf=16, timeout=0, invert=0)
+        line.flush()
+        self.assertTrue(line.txdone(), "bytes to a simulated device are there at once")
+
+    def test_uart_flush_waits_for_the_last_bit(self):
+        wire = Line([], 9600)
+        self.world.serial = lambda uart_id: wire
+        line = UART(0, 9600)
+        wire.drive(0, 1)
+        started = utime.ticks_us()
+        line.write(b"12345678")
+        self.assertFalse(line.txdone())
+        line.flush()
+        self.assertTrue(line.txdone())
+        self.assertTrue(utime.ticks_diff(utime.ticks_us(), started) >= 8333)
 
     def test_spi_with_nothing_on_it(self):
         bus = SPI(1, baudrate=1_000_000, polarity=0, phase=0)

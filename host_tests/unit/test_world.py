@@ -221,7 +221,7 @@ class TestBoard(unittest.TestCase):
             pins.extend([wiring["pilot"][name] for name in ("pwm", "high", "low")])
             for coil, feedback in wiring["contactor"]["poles"]:
                 pins.extend((coil,) + feedback)
-            pins.extend([pin for pin, _ in wiring["faults"]])
+            pins.extend([pin for pin, _, _ in wiring["inputs"]])
         self.assertEqual(len(pins), len(set(pins)))
 
     def test_wrong_provisioning_is_left_to_the_firmware_to_refuse(self):

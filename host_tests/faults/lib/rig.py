@@ -77,6 +77,9 @@ class Board:
     def connector(self, i):
         return unix.connector(i)
 
+    def uart(self, key):
+        return unix.uart(key)
+
     def readers(self):
         """One at each connector, none for all of them."""
         found = self._rig.world.readers()

@@ -117,16 +117,27 @@ class FakeLock:
 
 
 class FakeInputs:
-    """`codes` are active."""
+    """`alarms` are active."""
+
+    codes = (
+        "EmergencyStop",
+        "GroundFailure",
+        "HighTemperature",
+        "OverCurrentFailure",
+        "EnclosureOpen",
+        "ResidualCurrent",
+        "EVCommunicationError",
+        "WeakSignal",
+    )
 
     def __init__(self):
-        self.codes = []
+        self.alarms = []
 
     def any(self) -> bool:
-        return len(self.codes) > 0
+        return len(self.alarms) > 0
 
     def active(self) -> list:
-        return list(self.codes)
+        return list(self.alarms)
 
 
 class FakeMeter:
