@@ -18,7 +18,7 @@ COMMANDS = {
     "ev_pause": (("connector",), ()),
     "ev_resume": (("connector",), ()),
     "fault": (("connector", "code"), ("on",)),
-    "break": (("part", "how"), ("connector",)),
+    "break": (("part", "how"), ("connector", "pole")),
     "meter": (("connector",), ("add_wh", "set_wh")),
     "ws": (("up",), ()),
     "advance": (("s",), ()),
@@ -108,6 +108,8 @@ class Commands:
             return [_number(name, number, 1, len(self._world.outlets), True) for number in value]
         if name in ("on", "up"):
             return _flag(name, value)
+        if name == "pole":
+            return _number(name, value, 1, len(self._world.outlets[0].poles), True)
         if name == "s":
             return _number(name, value, 0, MAX_ADVANCE_S)
         if name in ("add_wh", "set_wh"):
@@ -171,8 +173,10 @@ class Commands:
                 if connector == 0 or connector in connectors:
                     self._world.serial(uart_id).how = "silent" if on else "ok"
 
-    def _do_break(self, part, how, connector=None) -> None:
+    def _do_break(self, part, how, connector=None, pole=0) -> None:
         _choice("how", how, PARTS[part])
+        if pole and part != "contactor":
+            raise ValueError("break: a %s has no poles" % part)
         if part == "reader":
             self._world.reader([connector] if connector else None).how = how
             return
@@ -180,7 +184,7 @@ class Commands:
             raise ValueError("break: argument connector is missing")
         for outlet in self._outlets(connector):
             if part == "contactor":
-                outlet.break_contactor(how)
+                outlet.break_contactor(how, pole)
             elif part == "lock":
                 outlet.break_lock(how)
             else:

@@ -214,6 +214,8 @@ class TestControl(unittest.TestCase):
             ("s must be a number from 0", {"cmd": "advance", "s": -1}),
             ("part must be one of contactor, lock, meter, reader", {"cmd": "break", "part": "roof", "how": "ok"}),
             ("how must be one of ok, welded, stuck", {"cmd": "break", "part": "contactor", "how": "jammed"}),
+            ("pole must be an integer from 1 to 1", {"cmd": "break", "part": "contactor", "how": "ok", "pole": 2}),
+            ("a lock has no poles", {"cmd": "break", "part": "lock", "how": "ok", "connector": 1, "pole": 1}),
             ("argument connector is missing", {"cmd": "break", "part": "lock", "how": "jammed"}),
             ("connector 1 has no car", {"cmd": "unplug", "connector": 1}),
             ("connector 1 has no car", {"cmd": "ev_pause", "connector": 1}),

@@ -190,7 +190,7 @@ class FinishTest(_Case, unittest.TestCase):
     def test_other_faults_end_it_all_the_same(self):
         self.charge()
         self.kill_meter()
-        self.outlet.inputs.codes = ["GroundFailure"]
+        self.outlet.inputs.alarms = ["GroundFailure"]
         self.steps()
         self.assertIn((1, "Faulted", "GroundFailure"), self.bench.listener.statuses)
         self.assertEqual(self.told()[0], "Faulted")

@@ -22,7 +22,7 @@ from station.storage.journal import JournalFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from station.charging.charge_point import ChargePoint
     from station.charging.faults import Faults
@@ -207,14 +207,18 @@ class Connector:
 
     # --- the step
 
-    async def run(self) -> None:
-        """The connector's task. It begins with the cable free: what was locked before a restart is over."""
+    async def run(self, report: "Callable[[], None]") -> None:
+        """The connector's task; `report()` says that it still goes round.
+
+        It begins with the cable free: what was locked before a restart is over.
+        """
         if self._lock and not self.transaction:
             self._lock.unlock()
         while not self._interlock.is_settled():
             await asyncio.sleep_ms(_STEP_MS)
         while True:
             await self.step()
+            report()
             self.looked.set()
             await asyncio.sleep_ms(_STEP_MS)
 
@@ -246,6 +250,8 @@ class Connector:
             self._faults.unplugged()
             if not self.transaction:
                 self._free_socket()
+        elif state == pilot.A and self._faults.any():
+            self._faults.unplugged()  # what came without a cable does not wait for one
         elif (pilot.B <= state <= pilot.D or state == pilot.NO_DIODE) and not self.plugged:
             self.plugged = True
             self.plugged_at = self._clock.uptime()

@@ -55,6 +55,7 @@ class Board:
     NAME = "faults"
     INTERLOCK_PERIOD_MS = 50
     INTERLOCK_HARD = False
+    INTERLOCK_TIMER = -1
     WATCHDOG_MS = 8000
     EXTENSIONS = ()
 
