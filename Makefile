@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV   := build/venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+BOARD  ?= qemu_mps2
 # pytest takes more words from here: make test T="-k boot -x"
 T      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test powercut lint bench clean
+.PHONY: help run test powercut lint bench clean firmware test-board
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
@@ -22,7 +23,13 @@ run: $(READY) ## a station against a local backend; BACKEND=ws://… ID=… for 
 	@$(BIN)/python -m tools.run $(if $(BACKEND),--backend "$(BACKEND)") $(if $(ID),--id "$(ID)")
 
 test: $(READY) lint ## lint, then every test in host_tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile host_tests $(T)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --ignore=host_tests/board host_tests $(T)
+
+test-board: $(READY) ## the tests of the emulated board; fetches a compiler, QEMU and MicroPython's sources
+	@$(BIN)/python -m pytest -n auto --dist loadfile host_tests/board $(T)
+
+firmware: $(READY) ## an image of a board: make firmware BOARD=qemu_mps2
+	@$(BIN)/python -m tools.firmware $(BOARD)
 
 powercut: $(READY) ## the power cut at every program and erase; make test takes a sample of them
 	@$(BIN)/python -m pytest host_tests/faults --cuts all $(T)

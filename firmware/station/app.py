@@ -48,6 +48,7 @@ from station.ocpp.registration import Registration
 from station.ocpp.reporter import Reporter
 from station.ocpp.shutdown import Shutdown
 from station.ocpp.spectators import Spectators, describe
+from station.rtc import RealTimeClock
 from station.settings import Settings
 from station.storage import atomic, filesystem, secret
 from station.storage.card_table import CardTable
@@ -64,6 +65,7 @@ _SETTINGS = filesystem.ROOT + "/settings.json"
 _SECRET = filesystem.ROOT + "/secret"
 _AVAILABILITY = filesystem.ROOT + "/availability.json"
 _BOOTS = filesystem.ROOT + "/boots.json"
+_TIME = filesystem.ROOT + "/time.json"
 _DROPPED = filesystem.ROOT + "/dropped.json"
 
 
@@ -82,6 +84,8 @@ class App:
         filesystem.mount(board.filesystem(), log)
         self._clock = clock = Clock(_count_boot(log))
         log.clock = clock
+        rtc = RealTimeClock(_TIME, log, system.rtc_read, system.rtc_set, given.provisioned_at)
+        clock.on_set(lambda: rtc.learn(clock.now()))
         self._settings = settings = Settings(_SETTINGS, log, given.settings, given.connectors, given.phases)
         log.set_level(settings["LogLevel"])
         settings.on_change("LogLevel", log.set_level)
