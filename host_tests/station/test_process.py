@@ -91,7 +91,7 @@ async def test_the_first_line_is_the_control_port_and_it_answers(station, line):
 async def test_every_command_of_the_readme_is_taken(csms, station, line):
     """The examples of the manual, in their order, on a station with two connectors."""
     examples = re.findall(r'^    (\{"id": \d+, "cmd".*\})$', README.read_text(), re.MULTILINE)
-    assert len(examples) >= 13
+    assert len(examples) >= 16
     box = await station(connectors={"count": 2}, settings=CALM)
     await online(csms, box)
     client = await line(box)
@@ -102,7 +102,7 @@ async def test_every_command_of_the_readme_is_taken(csms, station, line):
             row = await client.read()
         assert (row["id"], row["ok"]) == (json.loads(example)["id"], True), row
     table = re.findall(r"^\| `(\w+)` \|[^|]*\| ", README.read_text().partition("| Command |")[2], re.MULTILINE)
-    assert {json.loads(example)["cmd"] for example in examples} == set(table[:13])
+    assert {json.loads(example)["cmd"] for example in examples} == set(table[:15])
 
 
 @pytest.mark.parametrize("unique_id", [7, "seven", None, [1], {"a": 1}, 1.5])

@@ -95,6 +95,7 @@ class Connector:
         self._stopping: tuple[str, str | None] = None  # (reason, id_tag) of a stop that is asked for
         self._patient_until = 0  # uptime until which a car that has not asked for energy yet is Preparing
         self._store_at = 0  # uptime at which an end that the flash refused is stored again, 0: it was not refused
+        self._supplying = False  # are the coils on, as of the latest step?
         self._spent = False  # an invalid card's allowance is used up, and the transaction goes on without energy
         self._kept_for: str = None  # the card that may take a cable which stayed locked
         self._meter_at = -_METER_IDLE_S
@@ -134,7 +135,7 @@ class Connector:
     def _status_in_transaction(self) -> str:
         if self._spent:
             return status.SUSPENDED_EVSE
-        if self._interlock.supplies:
+        if self._supplying:
             return status.CHARGING
         if self.plugged and self._clock.uptime() <= self._patient_until:
             return status.PREPARING
@@ -233,6 +234,7 @@ class Connector:
         elif self.grant_held:
             await self._follow_grant()
         await self._read_when_due()
+        self._supplying = self._interlock.supplies
         self.tell()
 
     def tell(self) -> None:
