@@ -141,6 +141,8 @@ class Connector:
             return status.PREPARING
         if self._interlock.state == pilot.D:  # it asks for energy that this place may not give
             return status.SUSPENDED_EVSE
+        if self._faults.holds_open():
+            return status.SUSPENDED_EVSE
         return status.SUSPENDED_EV
 
     @property
