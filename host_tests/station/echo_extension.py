@@ -2,7 +2,8 @@
 
 Vendor "test.echo": without messageId or with one that is not known the data comes back. Messages: "refuse", "break"
 (a handler that fails), "later" (one that waits), "send" (sends a DataTransfer of its own and tells its answer), "die"
-(a task dies), "doom" (a critical task dies again and again), "hang" (holds the loop). Vendor "test.strict" knows one message, "only".
+(a task dies), "doom" (a critical task dies again and again), "hang" (holds the loop). Vendor "test.strict" knows one
+message, "only".
 """
 
 import asyncio
