@@ -11,6 +11,7 @@ from micropython import const
 
 NAME = "esp32_eth"
 MAX_CONNECTORS = const(1)
+HAS_LOCK = False
 EXTENSIONS = ()
 
 INTERLOCK_PERIOD_MS = const(10)

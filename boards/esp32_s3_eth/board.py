@@ -11,6 +11,7 @@ from micropython import const
 
 NAME = "esp32_s3_eth"
 MAX_CONNECTORS = const(2)
+HAS_LOCK = False
 EXTENSIONS = ()
 
 INTERLOCK_PERIOD_MS = const(10)

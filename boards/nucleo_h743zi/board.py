@@ -15,6 +15,7 @@ from micropython import const
 
 NAME = "nucleo_h743zi"
 MAX_CONNECTORS = const(2)
+HAS_LOCK = True
 EXTENSIONS = ()
 
 INTERLOCK_PERIOD_MS = const(10)
@@ -33,7 +34,7 @@ _NOR_BAUD = const(20_000_000)
 _NOR_SELECT = Pin.cpu.A4
 
 _PINS = Pin.cpu
-# first pole, its feedback, second pole, its feedback, pilot PWM, ADC of the high and the low plateau, lock, its feedback
+# first pole, its feedback, second pole, its feedback, pilot PWM, ADC of the high and the low plateau, lock, its contact
 _CONNECTORS = (
     (_PINS.G0, _PINS.E7, _PINS.G1, _PINS.E8, _PINS.D12, _PINS.A3, _PINS.C0, _PINS.F0, _PINS.E10),
     (_PINS.G2, _PINS.E12, _PINS.G3, _PINS.E14, _PINS.D13, _PINS.B1, _PINS.F10, _PINS.F1, _PINS.E15),
