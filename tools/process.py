@@ -29,12 +29,24 @@ class StationEnded(Exception):
 class StationProcess:
     """One station. `provisioning` is a dict or a file's path, `state` a directory that outlives restarts."""
 
-    def __init__(self, provisioning, state, *, heap="1M", control_port=0, extension=None, on_event=None, on_log=None):
+    def __init__(
+        self,
+        provisioning,
+        state,
+        *,
+        heap="2M",
+        control_port=0,
+        extension=None,
+        options=(),
+        on_event=None,
+        on_log=None,
+    ):
         self.state_dir = Path(state)
         self.provisioning = provisioning
         self.heap = heap
         self.control_port = control_port  # 0: any free one
         self.extension = extension  # a file to load, see boards/unix/README.md
+        self.options = options  # more words of tools.station: ("--poles", "2")
         self.on_event = on_event  # called with each event of `watch`, if set before `start`
         self.on_log = on_log  # called with each line of the log
         self.on_advance = None  # called with the seconds by which the clock is going to be moved
@@ -241,6 +253,7 @@ class StationProcess:
         words = [sys.executable, "-m", "tools.station", str(path), "--tied", "--state", str(self.state_dir)]
         if self.extension:
             words += ["--extension", str(self.extension)]
+        words += self.options
         return [*words, "--control", str(self.control_port), "--heap", self.heap]
 
     async def _read_log(self, stream):

@@ -5,9 +5,9 @@ text that names the argument, the value and what is allowed. README.md beside th
 """
 
 from ev import PARAMETERS
+from modbus_slave import HOWS as METER_HOWS
 from outlet import ALARM_CODES, CONTACTOR_HOWS, LOCK_HOWS
 from reader import HOWS as READER_HOWS
-from sdm630 import HOWS as METER_HOWS
 
 # command: arguments that it must have, arguments that it may have
 COMMANDS = {
@@ -18,7 +18,8 @@ COMMANDS = {
     "ev_pause": (("connector",), ()),
     "ev_resume": (("connector",), ()),
     "fault": (("connector", "code"), ("on",)),
-    "break": (("part", "how"), ("connector",)),
+    "break": (("part", "how"), ("connector", "pole")),
+    "meter": (("connector",), ("add_wh", "set_wh")),
     "ws": (("up",), ()),
     "advance": (("s",), ()),
     "state": ((), ()),
@@ -36,6 +37,7 @@ PART_CODES = (
 PARTS = {"contactor": CONTACTOR_HOWS, "lock": LOCK_HOWS, "meter": METER_HOWS, "reader": READER_HOWS}
 MAX_TOKEN = 64  # characters; more than an id tag may have, so that a reader's nonsense can be tried
 MAX_ADVANCE_S = 366 * 86400
+MAX_WH = 10**9  # no meter here shows more than 999,999 kWh
 
 
 def _number(name: str, value, low, high, whole: bool = False):
@@ -106,8 +108,12 @@ class Commands:
             return [_number(name, number, 1, len(self._world.outlets), True) for number in value]
         if name in ("on", "up"):
             return _flag(name, value)
+        if name == "pole":
+            return _number(name, value, 1, len(self._world.outlets[0].poles), True)
         if name == "s":
             return _number(name, value, 0, MAX_ADVANCE_S)
+        if name in ("add_wh", "set_wh"):
+            return _number(name, value, -MAX_WH if name == "add_wh" else 0, MAX_WH, whole=True)
         if name == "ev":
             return _ev(value)
         if name == "code":
@@ -167,8 +173,10 @@ class Commands:
                 if connector == 0 or connector in connectors:
                     self._world.serial(uart_id).how = "silent" if on else "ok"
 
-    def _do_break(self, part, how, connector=None) -> None:
+    def _do_break(self, part, how, connector=None, pole=0) -> None:
         _choice("how", how, PARTS[part])
+        if pole and part != "contactor":
+            raise ValueError("break: a %s has no poles" % part)
         if part == "reader":
             self._world.reader([connector] if connector else None).how = how
             return
@@ -176,11 +184,18 @@ class Commands:
             raise ValueError("break: argument connector is missing")
         for outlet in self._outlets(connector):
             if part == "contactor":
-                outlet.break_contactor(how)
+                outlet.break_contactor(how, pole)
             elif part == "lock":
                 outlet.break_lock(how)
             else:
                 outlet.meter.how = how
+
+    def _do_meter(self, connector, add_wh=None, set_wh=None) -> None:
+        if (add_wh is None) == (set_wh is None):
+            raise ValueError("meter: expected one of add_wh, set_wh")
+        outlet = self._outlet(connector)
+        wh = outlet.register_wh + add_wh if set_wh is None else set_wh
+        outlet.turn_meter(_number("add_wh: the register then", wh, 0, MAX_WH, whole=True))
 
     def _do_ws(self, up) -> None:
         self._app.network(up)

@@ -4,10 +4,12 @@
 nothing is connected to raises ValueError, as a wrong argument does. `reset()` ends the process with RESET_STATUS.
 """
 
+import _thread
 import asyncio
 import sys
 import time
 
+import micropython
 import utime  # the built-in `time`, which `time.advance` does not move
 
 _path = sys.path
@@ -22,6 +24,9 @@ RESET_STATUS = 75  # exit status that asks whoever started the process to start 
 _DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 _world = None
+_irq = _thread.allocate_lock()  # held by whoever may not be interrupted, and by an interrupt while it runs
+_main = _thread.get_ident()
+_masked = False
 
 
 def attach(world) -> None:
@@ -35,6 +40,23 @@ def reset() -> None:
     if _world:
         _world.save()
     sys.exit(RESET_STATUS)
+
+
+def disable_irq() -> bool:
+    """Let no timer interrupt come until `enable_irq` gets what this returns; nothing within one, as on a board."""
+    global _masked  # noqa: PLW0603
+    if _masked or _thread.get_ident() != _main:
+        return False
+    _irq.acquire()
+    _masked = True
+    return True
+
+
+def enable_irq(state: bool) -> None:
+    global _masked  # noqa: PLW0603
+    if state:
+        _masked = False
+        _irq.release()
 
 
 class Pin(PinBase):
@@ -127,13 +149,34 @@ class PWM:
 
 
 class UART:
-    """A serial line, 8N1; reads never wait. Bytes arrive at once, whatever the baud rate."""
+    """A serial line; reads never wait. A simulated device's bytes arrive at once, whatever the baud rate, unless it is
+    an `rs485.Line`. Pins are those of the board's package: they are accepted and mean nothing here."""
 
-    def __init__(self, id: int, baudrate: int = 9600, bits=8, parity=None, stop=1, *, timeout=0, rxbuf=256) -> None:
+    def __init__(
+        self,
+        id: int,
+        baudrate: int = 9600,
+        bits: "int | None" = 8,
+        parity: "int | None" = None,
+        stop: int = 1,
+        *,
+        tx=None,
+        rx=None,
+        rts=None,
+        cts=None,
+        timeout: int = 0,
+        timeout_char: int = 0,
+        txbuf: int = 256,
+        rxbuf: int = 256,
+        invert: int = 0,
+        flow: int = 0,
+    ) -> None:
+        if baudrate < 300 or bits not in (7, 8, 9) or stop not in (1, 2) or parity not in (None, 0, 1):
+            raise ValueError("invalid UART setting")
+        if timeout < 0 or timeout_char < 0 or rxbuf < 1 or txbuf < 0:
+            raise ValueError("invalid UART setting")
         self._device = _world.serial(id)
         self._rxbuf = rxbuf
-        if baudrate < 300 or bits not in (7, 8) or stop not in (1, 2) or parity not in (None, 0, 1) or timeout < 0:
-            raise ValueError("invalid UART setting")
 
     def any(self) -> int:
         rx = self._device.rx
@@ -159,6 +202,16 @@ class UART:
     def write(self, buf) -> int:
         self._device.write(buf)
         return len(buf)
+
+    def txdone(self) -> bool:
+        """Is the last bit out?"""
+        sent = getattr(self._device, "sent", None)
+        return sent() if sent else True
+
+    def flush(self) -> None:
+        """Wait, in real time and without the event loop, until the last bit is out."""
+        while not self.txdone():
+            utime.sleep_us(50)
 
     def deinit(self) -> None:
         self._device.rx = bytearray()
@@ -195,7 +248,13 @@ class SPI:
 
 
 class Timer:
-    """A soft timer, a task of asyncio: late while the loop is busy. Time skipped by `time.advance` gives one call."""
+    """A timer, soft or hard. Time skipped by `time.advance` gives a soft one just one call.
+
+    A soft one is a task of asyncio: late while the loop is busy. A hard one is a thread in the place of an interrupt:
+    it calls while the loop computes, waits for a file or collects garbage, with the heap locked, and never within
+    `disable_irq`. It counts real time. The port's threads run at once, not in turns, so what a callback and the rest of
+    the firmware share must bear more than an interrupt would ask of it.
+    """
 
     ONE_SHOT = 0
     PERIODIC = 1
@@ -203,6 +262,7 @@ class Timer:
     def __init__(self, id: int = -1, **kw) -> None:
         self._task = None
         self._calling = False
+        self._life = 0  # of the thread: one that finds another number here ends
         if kw:
             self.init(**kw)
 
@@ -211,10 +271,11 @@ class Timer:
             period = 1000 // freq
         if period < 1 or mode not in (Timer.ONE_SHOT, Timer.PERIODIC):
             raise ValueError("timer period must be at least 1 ms, got %r" % period)
-        if hard:
-            raise ValueError("this board has no hard timer interrupts")
         self.deinit()
-        self._task = asyncio.create_task(self._run(mode, period, callback))
+        if hard:
+            _thread.start_new_thread(self._interrupt, (self._life, mode, period * 1000, callback))
+        else:
+            self._task = asyncio.create_task(self._run(mode, period, callback))
 
     async def _run(self, mode: int, period: int, callback) -> None:
         task = asyncio.current_task()
@@ -231,7 +292,35 @@ class Timer:
             if mode == Timer.ONE_SHOT or self._task is not task:
                 return
 
+    def _interrupt(self, life: int, mode: int, period_us: int, callback) -> None:
+        due = utime.ticks_us()
+        while True:
+            due = utime.ticks_add(due, period_us)
+            left = utime.ticks_diff(due, utime.ticks_us())
+            if left < -period_us:  # the host had no time for us: what was missed is not made up for
+                due = utime.ticks_us()
+            while left > 0:  # a signal of the garbage collector wakes it early
+                utime.sleep_us(left)
+                left = utime.ticks_diff(due, utime.ticks_us())
+            _irq.acquire()
+            try:
+                if self._life != life:
+                    return
+                micropython.heap_lock()
+                try:
+                    callback(self)
+                finally:
+                    micropython.heap_unlock()
+            except Exception as error:
+                sys.print_exception(error, sys.stderr)
+                return
+            finally:
+                _irq.release()
+            if mode == Timer.ONE_SHOT:
+                return
+
     def deinit(self) -> None:
+        self._life += 1
         task, self._task = self._task, None
         if task and not self._calling:  # else the call comes from the callback, and the task sees it
             task.cancel()

@@ -9,6 +9,7 @@ import json
 import os
 import time
 
+from machine import disable_irq, enable_irq
 from outlet import TERMINALS, Outlet
 from reader import Reader
 
@@ -16,15 +17,29 @@ _CONNECTOR_READERS = 10  # UART of the reader at connector i, if there are sever
 
 
 class World:
-    """`path` is that of world.json, or None to keep nothing. Raises ValueError if the file cannot be read."""
+    """`path` is that of world.json, or None to keep nothing. Raises ValueError if the file cannot be read.
 
-    def __init__(self, connectors: int, phases: int, path: "str | None" = None) -> None:
+    `poles`: coils of each contactor, 1 or 2. `meter` is the type of all meters, `addresses` their Modbus addresses (1
+    for each, if None).
+    """
+
+    def __init__(
+        self,
+        connectors: int,
+        phases: int,
+        path: "str | None" = None,
+        poles: int = 1,
+        meter: str = "SDM630",
+        addresses: "tuple[int, ...] | None" = None,
+    ) -> None:
         self._path = path
         self._ticks = time.ticks_ms()
         self._now = 0
         self._advanced = 0
         self._saved = None
-        self.outlets = tuple([Outlet(i + 1, phases, self.now, self.save) for i in range(connectors)])
+        addresses = addresses or (1,) * connectors
+        outlets = [Outlet(i + 1, phases, self.now, self.save, poles, meter, addresses[i]) for i in range(connectors)]
+        self.outlets = tuple(outlets)
         everywhere = tuple([outlet.number for outlet in self.outlets])
         self._readers = {0: Reader(everywhere)}
         if connectors > 1:
@@ -45,10 +60,16 @@ class World:
 
     def advance(self, ms: int) -> None:
         """Move the clocks of everybody forward; kept, so that a restart does not turn them back."""
-        time.advance(ms)
-        self._advanced += ms
-        for outlet in self.outlets:
-            outlet.settle()
+        state = disable_irq()  # no pin may look while ticks have leapt and the pilot's plan has not
+        try:
+            for outlet in self.outlets:
+                outlet.settle()
+            time.advance(ms)
+            self._advanced += ms
+            for outlet in self.outlets:
+                outlet.skipped()
+        finally:
+            enable_irq(state)
         self.save()
 
     # --- what `machine` asks
@@ -123,7 +144,7 @@ class World:
                     "ev": car,
                     "alarms": outlet.alarms,
                     "shorted": outlet.shorted,
-                    "contactor": outlet.contactor.how,
+                    "contactor": [pole.how for pole in outlet.poles],
                     "lock": outlet.lock.how,
                     "locked": outlet.lock.position,
                     "meter": outlet.meter.how,
@@ -139,7 +160,7 @@ class World:
             return
         try:
             kept = json.loads(text)
-            time.advance(kept["advanced_ms"])
+            time.advance(kept["advanced_ms"])  # no interrupt runs yet
             self._advanced = kept["advanced_ms"]
             self._ticks = time.ticks_ms()
             self._epoch = time.time_ns() // 1_000_000
@@ -157,9 +178,10 @@ class World:
         outlet.alarms = old["alarms"]
         outlet.shorted = old["shorted"]
         outlet.meter.how = old["meter"]
-        outlet.lock.position = old["locked"]
+        outlet.lock.restore(old["locked"])
         outlet.break_lock(old["lock"])
-        outlet.break_contactor(old["contactor"])
+        hows = old["contactor"]
+        for at, how in enumerate([hows] if isinstance(hows, str) else hows):  # a text in worlds of before
+            outlet.break_contactor(how, at + 1)
         if old["ev"]:
-            outlet.arrive(old["ev"]["parameters"], old["ev"]["at"] - self._epoch)
-            outlet.ev.paused = old["ev"]["paused"]
+            outlet.arrive(old["ev"]["parameters"], old["ev"]["at"] - self._epoch, old["ev"]["paused"])

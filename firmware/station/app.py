@@ -16,19 +16,23 @@ from station.charging.cache import Cache
 from station.charging.charge_point import ChargePoint
 from station.charging.connector import Connector, Devices
 from station.charging.faults import WARNINGS, Faults
-from station.charging.interlock import Interlock
+from station.charging.interlock import Interlock, together
 from station.charging.local_list import LocalList
+from station.charging.signals import Signals
 from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
 from station.clock import Clock
-from station.drivers import system, timer
+from station.drivers import meter_types, system, timer
+from station.drivers.alarm_contacts import AlarmContacts
 from station.drivers.card_reader import CardReader
 from station.drivers.contactor import Contactor
 from station.drivers.ethernet import Ethernet
-from station.drivers.fault_inputs import FaultInputs
+from station.drivers.lamp import Lamp
 from station.drivers.lock import Lock
 from station.drivers.meter import Meter
+from station.drivers.modbus_bus import Bus
 from station.drivers.pilot import Pilot
+from station.drivers.pilot_gated import GatedPilot
 from station.drivers.watchdog import Watchdog
 from station.log import Log
 from station.ocpp import websocket
@@ -44,6 +48,7 @@ from station.ocpp.registration import Registration
 from station.ocpp.reporter import Reporter
 from station.ocpp.shutdown import Shutdown
 from station.ocpp.spectators import Spectators, describe
+from station.rtc import RealTimeClock
 from station.settings import Settings
 from station.storage import atomic, filesystem, secret
 from station.storage.card_table import CardTable
@@ -53,11 +58,14 @@ from station.storage.region import Region
 from station.supervisor import Supervisor
 
 _LOG_BYTES = const(8192)
+_PARITIES = {"none": None, "even": 0, "odd": 1}  # as machine.UART takes them
 _FEED_MS = const(1000)
+_PATIENCE = const(15)  # times _FEED_MS: a connector may wait for a bus on which eight meters are dead
 _SETTINGS = filesystem.ROOT + "/settings.json"
 _SECRET = filesystem.ROOT + "/secret"
 _AVAILABILITY = filesystem.ROOT + "/availability.json"
 _BOOTS = filesystem.ROOT + "/boots.json"
+_TIME = filesystem.ROOT + "/time.json"
 _DROPPED = filesystem.ROOT + "/dropped.json"
 
 
@@ -76,6 +84,8 @@ class App:
         filesystem.mount(board.filesystem(), log)
         self._clock = clock = Clock(_count_boot(log))
         log.clock = clock
+        rtc = RealTimeClock(_TIME, log, system.rtc_read, system.rtc_set, given.provisioned_at)
+        clock.on_set(lambda: rtc.learn(clock.now()))
         self._settings = settings = Settings(_SETTINGS, log, given.settings, given.connectors, given.phases)
         log.set_level(settings["LogLevel"])
         settings.on_change("LogLevel", log.set_level)
@@ -94,17 +104,22 @@ class App:
         self._ledger = ledger = Ledger(self._journal, clock, log)
         self._thinner = Thinner(self._journal, ledger, log, _DROPPED)
         self._interlocks = []
-        connectors = []
+        self._lines = {}  # key of the UART: (its Bus, addresses of the meters on it)
+        connectors, lamps = [], []
         for i in range(1, given.connectors + 1):
-            devices = self._build_devices(board.connector(i), given.lock)
+            pins = board.connector(i)
+            devices = self._build_devices(i, pins, given)
             connector = Connector(i, devices, settings, clock, ledger, log, given.max_current_a * 10, given.phases)
             connectors.append(connector)
+            lamps.append(Lamp(pins["leds"], pins.get("led_active", 1)) if pins["leds"] else None)
         self._build_cards(board)
         self._authorization = Authorization(
             settings, clock, self._cache, log, self._ask, self._is_online, self._local_list
         )
         self._charge_point = ChargePoint(connectors, self._authorization, settings, clock, ledger, log, _AVAILABILITY)
         self._charge_point.load()
+        self._signals = Signals(connectors, lamps, settings)
+        self._charge_point.on_card = self._signals.answered
 
     def _build_cards(self, board) -> None:
         """Local list and cache: worth nothing without the secret by which they name cards."""
@@ -127,15 +142,35 @@ class App:
             self._local_list.forget()
         secret.store(_SECRET, key, log)
 
-    def _build_devices(self, pins: dict, with_lock: bool) -> Devices:
-        pilot = Pilot(*pins["pilot"])
-        contactor = Contactor(*pins["contactor"])
-        lock = Lock(*pins["lock"]) if with_lock else None
-        faults = FaultInputs(tuple([row for row in pins["faults"] if row[1] not in WARNINGS]))
-        warnings = FaultInputs(tuple([row for row in pins["faults"] if row[1] in WARNINGS]))
-        interlock = Interlock(pilot, contactor, faults, lock)
+    def _build_devices(self, i: int, pins: dict, given) -> Devices:
+        period_ms = self._board.INTERLOCK_PERIOD_MS
+        pilot = (GatedPilot if "sense" in pins["pilot"] else Pilot)(**pins["pilot"])
+        contactor = Contactor(period_ms=period_ms, **pins["contactor"])
+        lock = Lock(*pins["lock"]) if given.lock else None
+        faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]))
+        warnings = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] in WARNINGS]))
+        interlock = Interlock(pilot, contactor, faults, lock, period_ms=period_ms)
         self._interlocks.append(interlock)
-        return Devices(interlock, pilot, Meter(*pins["meter"]), lock, Faults(faults, warnings, interlock))
+        meter = self._build_meter(i, pins["meter"], given)
+        return Devices(interlock, pilot, meter, lock, Faults(faults, warnings, interlock))
+
+    def _build_meter(self, i: int, row: dict, given) -> Meter:
+        """The meter of connector `i`: `row` is what the board says of it, provisioning may say otherwise."""
+        key, wanted = row["uart"], given.meter_address
+        kind = meter_types.TYPES[given.meter_type or row["type"]]
+        if key not in self._lines:
+            parity = _PARITIES[given.meter_parity] if given.meter_parity else kind[1]
+            self._lines[key] = Bus(self._board.uart(key), given.meter_baudrate or kind[0], parity), []
+        bus, taken = self._lines[key]
+        if isinstance(wanted, list):
+            address = wanted[i - 1]
+        else:  # those that share a line count on from the first
+            address = row["address"] if wanted is None else wanted + len(taken)
+        if address in taken:
+            expected = "another address for connector %d, whose line has a meter %d already" % (i, address)
+            raise provisioning.ProvisioningError("meter.address: expected %s, got %r" % (expected, wanted))
+        taken.append(address)
+        return Meter(bus, address, kind)
 
     def _build_ocpp(self, board, given) -> None:
         """The operator's backend: one link, and all that speaks over it."""
@@ -194,17 +229,23 @@ class App:
     # --- running
 
     async def run(self) -> None:
-        """Start every task, then feed the watchdog for ever while all are well."""
+        """Start every task, then feed the watchdog for ever while all are well. All contacts open when this ends."""
+        try:
+            await self._run()
+        finally:
+            for interlock in self._interlocks:
+                interlock.open()
+
+    async def _run(self) -> None:
         board, start = self._board, self.supervisor.start
-        timers = [
-            timer.every(board.INTERLOCK_PERIOD_MS, interlock.step, board.INTERLOCK_HARD)
-            for interlock in self._interlocks
-        ]
+        step = together(self._interlocks)
+        ticking = timer.every(board.INTERLOCK_PERIOD_MS, step, board.INTERLOCK_HARD, board.INTERLOCK_TIMER)
         await board.started(self)
         for connector in self._charge_point.connectors:
-            start("connector %d" % connector.connector_id, connector.run, critical=True)
-        start("charge point", self._charge_point.run, critical=True)
+            self.supervisor.start_critical("connector %d" % connector.connector_id, connector.run, _PATIENCE)
+        self.supervisor.start_critical("charge point", self._charge_point.run, _PATIENCE)
         start("remote start", self._charge_point.serve_remote)
+        start("signals", self._signals.run)
         for row in board.readers():
             reader = CardReader(row["uart"], self._log)
             self._charge_point.readers.append(reader)
@@ -221,12 +262,12 @@ class App:
         start("local list", self._local_list.run)
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
-        await self._feed(timers)
+        await self._feed(ticking)
 
-    async def _feed(self, timers: list) -> None:
-        """Feed the watchdog while every critical task runs and every interlock passes; `timers` are kept alive here."""
+    async def _feed(self, ticking) -> None:
+        """Feed the watchdog while every critical task reports in and every interlock passes; keeps the timer alive."""
         watchdog = Watchdog(self._board.WATCHDOG_MS)
-        passes = [-1] * len(timers)
+        passes = [-1] * len(self._interlocks)
         while True:
             now = [interlock.passes for interlock in self._interlocks]
             if self.supervisor.healthy() and all([new != old for new, old in zip(now, passes)]):

@@ -48,12 +48,14 @@ _TABLE = (
     ("AllowOfflineTxForUnknownId", _BOOL, False, None, None, _WRITE),  # §9.1.1
     ("AuthorizationCacheEnabled", _BOOL, True, None, None, _WRITE),  # §9.1.2
     ("AuthorizeRemoteTxRequests", _BOOL, False, None, None, _WRITE),  # §9.1.3
+    ("BlinkRepeat", _INT, 3, 0, 10, _WRITE),  # §9.1.4 times that a lamp blinks when a card was read
     ("ClockAlignedDataInterval", _INT, 0, 0, MAX_SECONDS, _WRITE),  # §9.1.5 s since midnight, 0: off
     ("ConnectionTimeOut", _INT, 60, 1, MAX_SECONDS, _WRITE),  # §9.1.6 s
     ("ConnectorPhaseRotation", _ROTATIONS, "Unknown", None, None, _WRITE),  # §9.1.7
     ("ConnectorPhaseRotationMaxLength", _INT, 9, 9, 9, _READ),  # §9.1.8 the station and 8 connectors
     ("GetConfigurationMaxKeys", _INT, 50, 1, 100, _READ),  # §9.1.9
     ("HeartbeatInterval", _INT, 300, 1, MAX_SECONDS, _WRITE),  # §9.1.10 s
+    ("LightIntensity", _INT, 100, 0, 100, _WRITE),  # §9.1.11 %
     ("LocalAuthorizeOffline", _BOOL, True, None, None, _WRITE),  # §9.1.12
     ("LocalPreAuthorize", _BOOL, False, None, None, _WRITE),  # §9.1.13
     ("MaxEnergyOnInvalidId", _INT, 0, 0, 1_000_000, _WRITE),  # §9.1.14 Wh
@@ -91,6 +93,7 @@ _TABLE = (
     ("JournalOldest", _TEXT, "", None, None, _COMPUTED),  # date-time of the oldest that waits
     ("LogLevel", _CHOICE, "INFO", ("ERROR", "WARNING", "INFO", "DEBUG"), None, _WRITE),
     ("MessageTimeout", _INT, 30, 1, 600, _WRITE),  # s until a CALL counts as not answered
+    ("MeterFailurePolicy", _CHOICE, "Stop", ("Stop", "Finish", "Continue"), None, _WRITE),  # charging/connector.py
     ("WebSocketMaxMessageSize", _INT, 65536, 1024, 1_048_576, _REBOOT),  # bytes; buffers are sized once
 )
 

@@ -102,7 +102,7 @@ async def test_every_command_of_the_readme_is_taken(csms, station, line):
             row = await client.read()
         assert (row["id"], row["ok"]) == (json.loads(example)["id"], True), row
     table = re.findall(r"^\| `(\w+)` \|[^|]*\| ", README.read_text().partition("| Command |")[2], re.MULTILINE)
-    assert {json.loads(example)["cmd"] for example in examples} == set(table[:12])
+    assert {json.loads(example)["cmd"] for example in examples} == set(table[:13])
 
 
 @pytest.mark.parametrize("unique_id", [7, "seven", None, [1], {"a": 1}, 1.5])
@@ -370,6 +370,18 @@ async def test_a_critical_task_that_keeps_dying_ends_in_a_reset(csms, station):
     assert (await stopped(csms, session))["reason"] == "PowerLoss"
 
 
+async def test_a_critical_task_that_does_not_report_in_ends_in_a_reset(csms, station):
+    """It exists, and waits for what never comes."""
+    box = await station(extension=EXTENSION, settings=CALM)
+    await online(csms, box)
+    await order(csms, "stall")
+    await logged(box, "task stalled has not reported in")
+    await box.restarted(2)
+    assert box.exit_status == RESET_STATUS
+    await logged(box, "watchdog: not fed")
+    await until(box, lambda state: state["online"])
+
+
 async def test_a_loop_that_hangs_ends_in_a_reset(csms, station):
     box = await station(extension=EXTENSION, settings=CALM)
     await online(csms, box)
@@ -478,7 +490,11 @@ async def test_whole_sessions_on_two_connectors_in_a_heap_of_1_mib(csms, station
         one = await begin(csms, box, 1, "CARD-1")
         two = await begin(csms, box, 2, "CARD-2")
         for _ in range(5):
+            count = len(csms.transcript.calls("MeterValues"))
             await leap(csms, box, 61)
+            await csms.transcript.wait_for(
+                lambda count=count: len(csms.transcript.calls("MeterValues")) >= count + 2 or None, 5, "two readings"
+            )
             await told(csms, box)
         assert (await csms.call("GetConfiguration"))["configurationKey"]
         stops = [await finish(csms, box, one, "CARD-1"), await finish(csms, box, two, "CARD-2")]

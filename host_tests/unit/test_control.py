@@ -166,6 +166,15 @@ class TestControl(unittest.TestCase):
         self.app.failing = True
         self.refused("fake firmware", cmd="state")
 
+    def test_a_meter_is_turned(self):
+        async def scenario(client):
+            for change, expected in (({"set_wh": 5000}, 5000), ({"add_wh": -1}, 4999), ({"add_wh": 2}, 5001)):
+                self.assertTrue((await client.ask("meter", connector=2, **change))["ok"])
+                self.assertEqual(self.world.outlets[1].register_wh, expected)
+            self.assertEqual(self.world.outlets[0].register_wh, 0)
+
+        self.play(scenario)
+
     # --- what is refused, and how
 
     def test_unknown_command(self):
@@ -197,9 +206,16 @@ class TestControl(unittest.TestCase):
             ("code must be one of", {"cmd": "fault", "connector": 1, "code": "NoError"}),
             ("on must be true or false", {"cmd": "fault", "connector": 1, "code": "OtherError", "on": 1}),
             ("up must be true or false", {"cmd": "ws", "up": "no"}),
+            ("meter: expected one of add_wh, set_wh", {"cmd": "meter", "connector": 1}),
+            ("expected one of add_wh, set_wh", {"cmd": "meter", "connector": 1, "add_wh": 1, "set_wh": 1}),
+            ("set_wh must be an integer from 0 to", {"cmd": "meter", "connector": 1, "set_wh": -1}),
+            ("add_wh must be an integer from -", {"cmd": "meter", "connector": 1, "add_wh": 0.5}),
+            ("the register then must be an integer from 0", {"cmd": "meter", "connector": 1, "add_wh": -1}),
             ("s must be a number from 0", {"cmd": "advance", "s": -1}),
             ("part must be one of contactor, lock, meter, reader", {"cmd": "break", "part": "roof", "how": "ok"}),
             ("how must be one of ok, welded, stuck", {"cmd": "break", "part": "contactor", "how": "jammed"}),
+            ("pole must be an integer from 1 to 1", {"cmd": "break", "part": "contactor", "how": "ok", "pole": 2}),
+            ("a lock has no poles", {"cmd": "break", "part": "lock", "how": "ok", "connector": 1, "pole": 1}),
             ("argument connector is missing", {"cmd": "break", "part": "lock", "how": "jammed"}),
             ("connector 1 has no car", {"cmd": "unplug", "connector": 1}),
             ("connector 1 has no car", {"cmd": "ev_pause", "connector": 1}),

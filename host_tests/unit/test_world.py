@@ -35,7 +35,7 @@ class TestWorld(unittest.TestCase):
         """The process was killed and started again; time.advance has not happened in the new process."""
         advanced = self.world._advanced
         self.world = World(2, 3, self.path)
-        time._skipped -= advanced
+        time._skip(time._skipped - advanced)
         self.world._ticks = time.ticks_ms()
         return self.world.outlets[0]
 
@@ -166,7 +166,7 @@ class TestWorld(unittest.TestCase):
         self.assertIn("[1, 3]", str(caught.exception))
 
     def test_what_is_not_there(self):
-        for wrong in (0, 19, 60, -1):
+        for wrong in (0, outlet.TERMINALS - 1, 3 * outlet.TERMINALS, -1):
             with self.assertRaises(ValueError):
                 self.world.terminal(wrong)
         for wrong in (3, 10, 13, -1):
@@ -196,9 +196,9 @@ class TestBoard(unittest.TestCase):
         self.assertEqual(board.provisioning(), b'{"connectors": {"count": 3, "phases": 1}}')
         self.assertEqual([reader["uart"] for reader in board.readers()], [0, 11, 12, 13])
         self.assertEqual(board.readers()[0]["connectors"], (1, 2, 3))
-        machine.Pin(board.connector(3)["contactor"][0])
+        machine.Pin(board.connector(3)["lock"][0])
         with self.assertRaises(ValueError):
-            machine.Pin(board.connector(4)["contactor"][0])
+            machine.Pin(board.connector(4)["lock"][0])
         self.assertEqual(sorted(os.listdir(DIRECTORY + "/state"))[0], "flash.bin")
         self.setup('{"connectors": {"count": 3}}')  # the state directory is there now
 
@@ -217,9 +217,11 @@ class TestBoard(unittest.TestCase):
         pins = []
         for i in range(1, 9):
             wiring = board.connector(i)
-            for name in ("contactor", "pilot", "lock"):
-                pins.extend(wiring[name])
-            pins.extend([pin for pin, _ in wiring["faults"]])
+            pins.extend(wiring["lock"])
+            pins.extend([wiring["pilot"][name] for name in ("pwm", "high", "low")])
+            for coil, feedback in wiring["contactor"]["poles"]:
+                pins.extend((coil,) + feedback)
+            pins.extend([pin for pin, _, _ in wiring["inputs"]])
         self.assertEqual(len(pins), len(set(pins)))
 
     def test_wrong_provisioning_is_left_to_the_firmware_to_refuse(self):

@@ -55,6 +55,7 @@ class Board:
     NAME = "faults"
     INTERLOCK_PERIOD_MS = 50
     INTERLOCK_HARD = False
+    INTERLOCK_TIMER = -1
     WATCHDOG_MS = 8000
     EXTENSIONS = ()
 
@@ -75,6 +76,9 @@ class Board:
 
     def connector(self, i):
         return unix.connector(i)
+
+    def uart(self, key):
+        return unix.uart(key)
 
     def readers(self):
         """One at each connector, none for all of them."""
