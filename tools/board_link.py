@@ -7,6 +7,7 @@ a timer as long as the link is open.
 import ast
 import contextlib
 import os
+import struct
 import time
 
 import serial
@@ -15,6 +16,7 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 ENTER_S = 5
+ANSWER_S = 10  # to a few bytes of the raw REPL's own
 COMES_BACK_S = 15  # a board with USB of its own is gone while it resets
 CHUNK = 1024
 
@@ -77,9 +79,12 @@ class Link:
 
     def _enter(self):
         try:
+            # a terminal is read without looking first, and would wait for ever
+            self._transport.serial.timeout = ENTER_S / 10
             # what mpremote prints when it fails is for its own users
             with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
                 self._transport.enter_raw_repl(soft_reset=False, timeout_overall=ENTER_S)
+            self._transport.serial.timeout = ANSWER_S
         except (TransportError, OSError) as error:
             raise LinkError(
                 f"{self._port}: no MicroPython answers there ({error}). If the board is new, put MicroPython onto it "
@@ -96,7 +101,7 @@ class Link:
         """Runs code on the board; returns what it printed. Raises LinkError with the board's traceback."""
         try:
             said, failed = self._transport.exec_raw(code, timeout=within)
-        except (TransportError, OSError) as error:
+        except (TransportError, OSError, struct.error) as error:
             raise LinkError(f"{self._port}: the board is silent: {error}") from None
         if failed:
             raise LinkError("the board failed:\n" + failed.decode(errors="replace").strip())
@@ -110,7 +115,7 @@ class Link:
         """Writes a file; `wrote(count)` is told after each piece how many bytes it has. Raises LinkError."""
         try:
             self._transport.fs_writefile(path, data, CHUNK, lambda done, _: wrote(done))
-        except (TransportExecError, TransportError, OSError) as error:
+        except (TransportExecError, TransportError, OSError, struct.error) as error:
             raise LinkError(f"{path}: cannot be written: {error}") from None
 
     def soft_reset(self):

@@ -25,7 +25,7 @@ def digest(data):
 
 
 def plan(wanted, present, owned):
-    """The Plan. `wanted` {path: bytes}, `present` {path: digest} of what is there, `owned` paths that we once put there."""
+    """The Plan. `wanted` {path: bytes}, `present` {path: digest} of what is there, `owned` paths that we put there."""
     write = [path for path, data in wanted.items() if present.get(path) != digest(data)]
     # a source file beside its .mpy would be imported in its place
     shadows = {path.removesuffix(".mpy") + ".py" for path in wanted if path.endswith(".mpy")}

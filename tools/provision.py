@@ -1,6 +1,6 @@
 """Writes a board's provisioning file: `python -m tools.provision BOARD PORT FILE.json [--ca CA.pem]`.
 
-The firmware's own parser checks it first, in MicroPython on this machine, so nothing that a board would refuse gets there.
+The firmware's own parser checks it first, in MicroPython on this machine, so nothing gets there that it would refuse.
 A certificate is part of the file (`backend.ca`); `--ca` puts that of a PEM file in.
 """
 

@@ -63,7 +63,7 @@ def region(name: str) -> tuple:
 
 def network():
     """The LAN8720, active; it gets its address by DHCP."""
-    lan = _network.LAN(
+    lan = _network.LAN(  # type: ignore[call-arg]  # the stub knows those of another port
         0,
         phy_type=_network.PHY_LAN8720,
         phy_addr=_PHY_ADDRESS,

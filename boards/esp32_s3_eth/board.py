@@ -67,7 +67,7 @@ def network():
         mosi=Pin(_ETHERNET["mosi"]),
         miso=Pin(_ETHERNET["miso"]),
     )
-    lan = _network.LAN(
+    lan = _network.LAN(  # type: ignore[call-arg]  # the stub knows those of another port
         0,
         phy_type=_network.PHY_W5500,
         phy_addr=0,

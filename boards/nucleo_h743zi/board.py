@@ -13,6 +13,10 @@ import vfs
 from machine import SPI, Pin
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 NAME = "nucleo_h743zi"
 MAX_CONNECTORS = const(2)
 HAS_LOCK = True
@@ -31,9 +35,9 @@ _FILESYSTEM = (0, 256)  # first block, blocks of 4 KiB
 _REGIONS = {"journal": (256, 256), "cards": (512, 2048), "cache": (2560, 32)}
 _NOR_SPI = const(3)
 _NOR_BAUD = const(20_000_000)
-_NOR_SELECT = Pin.cpu.A4
 
-_PINS = Pin.cpu
+_PINS: "Any" = Pin.cpu  # the stub has those of a smaller chip
+_NOR_SELECT = _PINS.A4
 # first pole, its feedback, second pole, its feedback, pilot PWM, ADC of the high and the low plateau, lock, its contact
 _CONNECTORS = (
     (_PINS.G0, _PINS.E7, _PINS.G1, _PINS.E8, _PINS.D12, _PINS.A3, _PINS.C0, _PINS.F0, _PINS.E10),
@@ -74,7 +78,7 @@ def provisioning() -> bytes:
     if _has_own():
         return provision.read(PROVISION)
     try:
-        littlefs = vfs.VfsLfs2(filesystem())  # type: ignore[abstract]  # the stub takes it for an interface
+        littlefs = vfs.VfsLfs2(filesystem())  # type: ignore[abstract, arg-type]  # the stub takes both for interfaces
     except OSError as error:
         raise OSError("%s: no file system on the SPI flash (%s): make provision makes one" % (PROVISION, error))
     return provision.read(provision.NAME, littlefs)
