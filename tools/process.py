@@ -167,6 +167,10 @@ class StationProcess:
     async def swipe(self, token, **arguments):
         return await self.control("swipe", token=token, **arguments)
 
+    async def hold(self, uid, **arguments):
+        """Holds a contactless card to the reader until it was read; its UID in hexadecimal."""
+        return await self.control("swipe", uid=uid, **arguments)
+
     async def fault(self, code, on=True, connector=1):
         return await self.control("fault", connector=connector, code=code, on=on)
 

@@ -12,7 +12,7 @@ from control import Control
 from flash import FileFlash, Slice
 from meter_models import MODELS
 from micropython import const
-from world import World
+from world import SPI_BUS, World
 
 NAME = "unix"
 INTERLOCK_PERIOD_MS = const(10)
@@ -153,9 +153,17 @@ def uart(key: int) -> dict:
     return {"id": key, "direction": None}
 
 
+def spi(key: int) -> dict:
+    """The arguments of machine.SPI for a bus: here its number is all there is to it."""
+    return {"id": key}
+
+
 def readers() -> "tuple[dict, ...]":
-    """The card readers: one for all connectors and, if there are several, one more at each."""
-    return tuple([{"uart": uart_id, "connectors": served} for uart_id, served in _world.readers()])
+    """The card readers: a serial one and an MFRC522 for all connectors and, if there are several, at each."""
+    rows = [{"kind": "serial", "uart": uart_id, "connectors": served} for uart_id, served in _world.readers()]
+    for select, reset, served in _world.contactless():
+        rows.append({"kind": "mfrc522", "spi": SPI_BUS, "select": select, "reset": reset, "connectors": served})
+    return tuple(rows)
 
 
 async def started(app) -> None:

@@ -218,7 +218,7 @@ class UART:
 
 
 class SPI:
-    """A bus with nothing on it: every byte read is 0xFF."""
+    """A bus; a transfer reaches those devices whose select pin is low. Where none listens every byte read is 0xFF."""
 
     MSB = 0
     LSB = 1
@@ -226,22 +226,33 @@ class SPI:
     def __init__(
         self, id: int, baudrate=1_000_000, *, polarity=0, phase=0, bits=8, firstbit=0, sck=None, mosi=None, miso=None
     ):
+        self._devices = _world.bus(id)
         if polarity not in (0, 1) or phase not in (0, 1) or bits != 8:
             raise ValueError("invalid SPI setting")
+        self._fits = (polarity, phase, firstbit) in ((0, 0, 0), (1, 1, 0))  # what devices here speak
 
     def read(self, nbytes: int, write: int = 0) -> bytes:
-        return b"\xff" * nbytes
+        buf = bytearray(nbytes)
+        self.readinto(buf, write)
+        return bytes(buf)
 
     def readinto(self, buf, write: int = 0) -> None:
-        buf[:] = b"\xff" * len(buf)
+        buf[:] = bytes((write,)) * len(buf)
+        self.write_readinto(buf, buf)
 
     def write(self, buf) -> int:
+        self.write_readinto(buf, bytearray(len(buf)))
         return len(buf)
 
     def write_readinto(self, write_buf, read_buf) -> None:
         if len(write_buf) != len(read_buf):
             raise ValueError("buffers must be the same length")
-        self.readinto(read_buf)
+        listeners = [device for device in self._devices if device.listens and self._fits]
+        for i, byte in enumerate(write_buf):
+            level = 0xFF
+            for device in listeners:
+                level &= device.exchange(byte)
+            read_buf[i] = level
 
     def deinit(self) -> None:
         pass

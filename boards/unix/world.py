@@ -10,10 +10,13 @@ import os
 import time
 
 from machine import disable_irq, enable_irq
+from mfrc522 import Mfrc522
 from outlet import TERMINALS, Outlet
 from reader import Reader
 
 _CONNECTOR_READERS = 10  # UART of the reader at connector i, if there are several, less i
+SPI_BUS = 1
+_CHIP_PINS = 2000  # the select pin of the chip beside the first serial reader, its reset pin; then the next one's
 
 
 class World:
@@ -45,6 +48,8 @@ class World:
         if connectors > 1:
             for number in everywhere:
                 self._readers[_CONNECTOR_READERS + number] = Reader((number,))
+        # a chip for contactless cards beside each of them, in the same order
+        self.chips = tuple([Mfrc522(self.now) for _ in self._readers])
         self._epoch = time.time_ns() // 1_000_000  # ms since 1970 at now() == 0
         if path:
             self._load()
@@ -74,8 +79,10 @@ class World:
 
     # --- what `machine` asks
 
-    def terminal(self, pin: int) -> "tuple[Outlet, int]":
-        """The outlet and the terminal at a pin; raises ValueError if there is none."""
+    def terminal(self, pin: int) -> "tuple[Outlet | _ChipPins, int]":
+        """The outlet, or the chip, and its terminal at a pin; raises ValueError if there is none."""
+        if _CHIP_PINS <= pin < _CHIP_PINS + 2 * len(self.chips):
+            return _ChipPins(self.chips[(pin - _CHIP_PINS) // 2]), pin & 1
         number, terminal = divmod(pin, TERMINALS)
         if not 1 <= number <= len(self.outlets):
             raise ValueError("no pin %r on this board" % pin)
@@ -88,6 +95,12 @@ class World:
         if uart_id in self._readers:
             return self._readers[uart_id]
         raise ValueError("no UART %r on this board" % uart_id)
+
+    def bus(self, spi_id: int) -> "tuple[Mfrc522, ...]":
+        """The devices on an SPI bus; raises ValueError if there is none."""
+        if spi_id != SPI_BUS:
+            raise ValueError("no SPI %r on this board" % spi_id)
+        return self.chips
 
     # --- what a tester asks
 
@@ -102,6 +115,20 @@ class World:
                 return self._readers[uart_id]
         choices = [list(served) for _, served in self.readers()]
         raise ValueError("connectors: no card reader serves %r, there are %r" % (list(connectors), choices))
+
+    def contactless(self) -> "tuple[tuple[int, int, tuple[int, ...]], ...]":
+        """((select pin, reset pin, connectors that it serves), …) of the chips on SPI_BUS."""
+        served = [connectors for _, connectors in self.readers()]
+        return tuple([(_CHIP_PINS + 2 * i, _CHIP_PINS + 2 * i + 1, served[i]) for i in range(len(served))])
+
+    def chip(self, connectors: "tuple[int, ...] | None" = None) -> Mfrc522:
+        """The chip beside the reader that `reader` finds."""
+        reader = self.reader(connectors)
+        return self.chips[[self._readers[uart_id] for uart_id, _ in self.readers()].index(reader)]
+
+    def break_readers(self, connectors: "tuple[int, ...] | None", how: str) -> None:
+        """Break, or mend ("ok"), a serial reader and the chip beside it."""
+        self.reader(connectors).how = self.chip(connectors).how = how
 
     def describe(self) -> "list[dict]":
         """What each outlet is like now."""
@@ -168,7 +195,7 @@ class World:
                 self._revive(outlet, old)
             for uart_id, how in kept["readers"].items():
                 if int(uart_id) in self._readers:
-                    self._readers[int(uart_id)].how = how
+                    self.break_readers(self._readers[int(uart_id)].connectors, how)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError("%s is damaged (%r): remove it to start with a new world" % (self._path, error))
         self._saved = text
@@ -185,3 +212,16 @@ class World:
             outlet.break_contactor(how, at + 1)
         if old["ev"]:
             outlet.arrive(old["ev"]["parameters"], old["ev"]["at"] - self._epoch, old["ev"]["paused"])
+
+
+class _ChipPins:
+    """The pins of a reader's chip, as a Pin wants them: 0 select, 1 reset."""
+
+    def __init__(self, chip: Mfrc522) -> None:
+        self._chip = chip
+
+    def drive(self, terminal: int, level: int) -> None:
+        if terminal:
+            self._chip.power(level)
+        else:
+            self._chip.select(level)

@@ -11,6 +11,7 @@ import sys
 from micropython import const
 
 from station import provisioning
+from station.charging import id_tag
 from station.charging.authorization import Authorization
 from station.charging.cache import Cache
 from station.charging.charge_point import ChargePoint
@@ -30,9 +31,11 @@ from station.drivers.ethernet import Ethernet
 from station.drivers.lamp import Lamp
 from station.drivers.lock import Lock
 from station.drivers.meter import Meter
+from station.drivers.mfrc522 import Mfrc522
 from station.drivers.modbus_bus import Bus
 from station.drivers.pilot import Pilot
 from station.drivers.pilot_gated import GatedPilot
+from station.drivers.rfid_reader import RfidReader
 from station.drivers.watchdog import Watchdog
 from station.log import Log
 from station.ocpp import websocket
@@ -172,6 +175,14 @@ class App:
         taken.append(address)
         return Meter(bus, address, kind)
 
+    def _build_reader(self, board, row: dict) -> "tuple[str, CardReader | RfidReader]":
+        """A card reader and its name for the log."""
+        if row["kind"] == "serial":
+            return str(row["uart"]), CardReader(board.uart(row["uart"]), self._log)
+        name = "%s/%s" % (row["spi"], row["select"])
+        chip = Mfrc522(board.spi(row["spi"]), row["select"], row["reset"])
+        return name, RfidReader(chip, lambda uid: id_tag.of_uid(uid, self._settings), name, self._log)
+
     def _build_ocpp(self, board, given) -> None:
         """The operator's backend: one link, and all that speaks over it."""
         log, clock, settings, point = self._log, self._clock, self._settings, self._charge_point
@@ -247,9 +258,9 @@ class App:
         start("remote start", self._charge_point.serve_remote)
         start("signals", self._signals.run)
         for row in board.readers():
-            reader = CardReader(row["uart"], self._log)
+            name, reader = self._build_reader(board, row)
             self._charge_point.readers.append(reader)
-            start("reader %d" % row["uart"], _card_task(self._charge_point, reader, tuple(row["connectors"])))
+            start("reader " + name, _card_task(self._charge_point, reader, tuple(row["connectors"])))
         for connector in self._charge_point.connectors:
             await connector.looked.wait()  # so that no backend is told of a cable that only seems to be out
         start("ethernet", self._ethernet.run)

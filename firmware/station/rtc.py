@@ -8,6 +8,9 @@ Nothing else is dated by this clock: records and messages have `clock.py`, which
 What a power cut leaves: the former time, or the new one.
 """
 
+from micropython import const
+
+from station.clock import EPOCH_MIN
 from station.storage import atomic
 
 TYPE_CHECKING = False
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from station.log import Log
+
+_END = const(4_102_444_800)  # 2100: chips count years of two digits
 
 
 class RealTimeClock:
@@ -28,13 +33,15 @@ class RealTimeClock:
         self._log = log
         self._write = write
         told = atomic.load_json(path, log)
-        past = max(past, told if isinstance(told, int) else 0)
+        if isinstance(told, int) and max(past, EPOCH_MIN) <= told < _END:
+            past = told
         if read() < past:
             write(past)
 
     def learn(self, epoch: int) -> None:
         """A backend has told the time."""
-        self._write(epoch)
+        if epoch < _END:
+            self._write(epoch)
         try:
             atomic.replace_json(self._path, epoch)
         except OSError as error:

@@ -30,6 +30,7 @@ _CHOICE = const(2)  # the choices
 _MEASURANDS = const(3)  # a list of MEASURANDS; the key "…MaxLength" limits its number
 _ROTATIONS = const(4)  # a list of "connector.rotation"; the default is the rotation of each connector
 _TEXT = const(5)  # whatever its provider tells
+_WORD = const(6)  # printable characters without blanks; least, most: how many
 
 _READ = const(0)
 _COMPUTED = const(1)  # read only, another part tells the value: see `provide`
@@ -88,6 +89,9 @@ _TABLE = (
     ("RetryBackOffWaitMinimum", _INT, 10, 1, 3600, _WRITE),  # s
     # This station's own
     ("AuthorizationCacheMaxLength", _INT, 200, 1, 1000, _WRITE),  # cards
+    ("IdTagByteOrder", _CHOICE, "MSB", ("MSB", "LSB"), None, _WRITE),  # of a card's UID: as read, or reversed
+    ("IdTagCase", _CHOICE, "Upper", ("Upper", "Lower"), None, _WRITE),  # of its hexadecimal digits
+    ("IdTagPrefix", _WORD, "", 0, 12, _WRITE),  # before them; 20 characters in all, and 8 are the shortest UID's
     ("JournalDepth", _INT, 0, 0, None, _COMPUTED),  # messages that wait for the backend
     ("JournalDropped", _INT, 0, 0, None, _COMPUTED),  # readings given up for want of room
     ("JournalOldest", _TEXT, "", None, None, _COMPUTED),  # date-time of the oldest that waits
@@ -289,6 +293,8 @@ class Settings:
                 return _truth(text)
             if kind == _CHOICE:
                 return _choice(text, least)
+            if kind == _WORD:
+                return _word(text, least, most)
             items = [item.strip() for item in text.split(",")] if text.strip() else []
             limit = self._values[name + "MaxLength"]
             if len(items) > limit:
@@ -337,6 +343,12 @@ def _choice(text: str, choices: "tuple[str, ...]") -> str:
     if text not in choices:
         raise ValueError("one of " + ", ".join(choices))
     return text
+
+
+def _word(text: str, least: int, most: int) -> str:
+    if least <= len(text) <= most and all([32 < ord(character) < 127 for character in text]):
+        return text
+    raise ValueError("%d to %d printable characters without blanks" % (least, most))
 
 
 def _check_measurand(item: str, phases: int) -> None:

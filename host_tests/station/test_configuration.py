@@ -66,6 +66,9 @@ LISTS = {
 # of the station's own: the same
 OWN = {
     "AuthorizationCacheMaxLength": (("1", "1000"), ("0", "1001")),
+    "IdTagByteOrder": (("LSB", "MSB"), ("msb", "")),
+    "IdTagCase": (("Lower", "Upper"), ("lower", "Title")),
+    "IdTagPrefix": (("CARD-", "x" * 12, ""), ("x" * 13, "a b")),
     "JournalDepth": None,
     "JournalDropped": None,
     "JournalOldest": None,

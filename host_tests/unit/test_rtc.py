@@ -53,7 +53,7 @@ class RtcTest(unittest.TestCase):
         self.assertEqual(self.chip, PROVISIONED + 1000)
 
     def test_a_damaged_file_is_none(self):
-        for content in ("text", [1], None, {"a": 1}):
+        for content in ("text", [1], None, {"a": 1}, True, 7, -1, 1 << 33):
             atomic.replace_json(PATH, content)
             self.chip = YEAR_2000
             self.build(PROVISIONED)

@@ -134,7 +134,7 @@ class Connector:
     def _status_in_transaction(self) -> str:
         if self._spent:
             return status.SUSPENDED_EVSE
-        if self._interlock.wanted:
+        if self._interlock.supplies:
             return status.CHARGING
         if self.plugged and self._clock.uptime() <= self._patient_until:
             return status.PREPARING
@@ -350,8 +350,10 @@ class Connector:
             self._interlock.open()
             return
         self._pilot.offer(self._current_da)
-        if not self._interlock.wanted and self._interlock.close():
+        if self._interlock.supplies:
             self._patient_until = -1
+        elif not self._interlock.wanted:
+            self._interlock.close()
 
     async def _end(self, reason: str, id_tag: "str | None") -> None:
         """Write the end of the transaction. If the flash refuses, a later step tries again."""

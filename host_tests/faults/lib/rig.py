@@ -81,9 +81,9 @@ class Board:
         return unix.uart(key)
 
     def readers(self):
-        """One at each connector, none for all of them."""
-        found = self._rig.world.readers()
-        return tuple([{"uart": uart, "connectors": served} for uart, served in found if len(served) == 1])
+        """A serial one at each connector, none for all of them."""
+        served = [row for row in self._rig.world.readers() if len(row[1]) == 1]
+        return tuple([{"kind": "serial", "uart": uart, "connectors": connectors} for uart, connectors in served])
 
     async def started(self, app):
         pass
