@@ -42,7 +42,7 @@ class StationProcess:
         provisioning,
         state,
         *,
-        heap="1M",
+        heap="2M",
         control_port=0,
         extension=None,
         options=(),

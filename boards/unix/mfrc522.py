@@ -13,50 +13,15 @@ BIT_US = 128 / 13.56  # 106 kbit/s
 DELAY_US = 1172 / 13.56  # from the end of a frame to the card's answer
 START_MS = 1
 
-# what registers hold after a reset; those that are not named are reserved
-_AFTER_RESET = {
-    0x01: 0x20,  # CommandReg
-    0x02: 0x80,  # ComIEnReg
-    0x03: 0x00,  # DivIEnReg
-    0x04: 0x14,  # ComIrqReg
-    0x05: 0x00,  # DivIrqReg
-    0x06: 0x00,  # ErrorReg
-    0x07: 0x21,  # Status1Reg
-    0x08: 0x00,  # Status2Reg
-    0x09: 0x00,  # FIFODataReg
-    0x0A: 0x00,  # FIFOLevelReg
-    0x0B: 0x08,  # WaterLevelReg
-    0x0C: 0x10,  # ControlReg
-    0x0D: 0x00,  # BitFramingReg
-    0x0E: 0xA0,  # CollReg
-    0x11: 0x3F,  # ModeReg
-    0x12: 0x00,  # TxModeReg
-    0x13: 0x00,  # RxModeReg
-    0x14: 0x80,  # TxControlReg
-    0x15: 0x00,  # TxASKReg
-    0x16: 0x10,  # TxSelReg
-    0x17: 0x84,  # RxSelReg
-    0x18: 0x84,  # RxThresholdReg
-    0x19: 0x4D,  # DemodReg
-    0x1C: 0x62,  # MfTxReg
-    0x1D: 0x00,  # MfRxReg
-    0x1F: 0xEB,  # SerialSpeedReg
-    0x21: 0xFF,  # CRCResultReg, high
-    0x22: 0xFF,  # CRCResultReg, low
-    0x24: 0x26,  # ModWidthReg
-    0x26: 0x48,  # RFCfgReg
-    0x27: 0x88,  # GsNReg
-    0x28: 0x20,  # CWGsPReg
-    0x29: 0x20,  # ModGsPReg
-    0x2A: 0x00,  # TModeReg
-    0x2B: 0x00,  # TPrescalerReg
-    0x2C: 0x00,  # TReloadReg, high
-    0x2D: 0x00,  # TReloadReg, low
-    0x2E: 0x00,  # TCounterValReg, high
-    0x2F: 0x00,  # TCounterValReg, low
-    0x37: 0x92,  # VersionReg
-}
-_READ_ONLY = (0x06, 0x07, 0x21, 0x22, 0x2E, 0x2F, 0x37)
+# what the registers of each page hold after a reset (§9.2), constants that cost no heap where they are frozen
+_AFTER_RESET = (
+    b"\x00\x20\x80\x00\x14\x00\x00\x21\x00\x00\x00\x08\x10\x00\xa0\x00"
+    b"\x00\x3f\x00\x00\x80\x00\x10\x84\x84\x4d\x00\x00\x62\x00\x00\xeb"
+    b"\x00\xff\xff\x00\x26\x00\x48\x88\x20\x20\x00\x00\x00\x00\x00\x00"
+    b"\x00\x00\x00\x00\x00\x00\x00\x92\x00\x00\x00\x00\x00\x00\x00\x00"
+)
+_RESERVED = b"\x00\x0f\x10\x1a\x1b\x1e\x20\x23\x25\x30\x31\x32\x33\x34\x35\x36\x38\x39\x3a\x3b\x3c\x3d\x3e\x3f"
+_READ_ONLY = b"\x06\x07\x21\x22\x2e\x2f\x37"
 COUNTS = ("frame", "fifo", "level")
 
 
@@ -122,9 +87,7 @@ class Mfrc522:
 
     def reset(self) -> None:
         """All registers as after power-on; also what a dip in the supply does."""
-        self._registers = bytearray(64)
-        for register, value in _AFTER_RESET.items():
-            self._registers[register] = value
+        self._registers = bytearray(_AFTER_RESET)
         self._fifo = []
         self._due = None  # when the exchange under way ends
         self._outcome = None
@@ -148,7 +111,7 @@ class Mfrc522:
     def _write(self, address: int, value: int) -> None:
         self._settle()
         registers = self._registers
-        if address not in _AFTER_RESET or address in _READ_ONLY:
+        if address in _RESERVED or address in _READ_ONLY:
             self.wrong.append("register 0x%02X is not for writing" % address)
         elif self._now() < self._wakes_at:
             self.wrong.append("register 0x%02X written while the chip wakes" % address)

@@ -15,7 +15,7 @@ from station.charging.authorization import Authorization
 from station.charging.cache import Cache
 from station.charging.charge_point import ChargePoint
 from station.charging.connector import Connector, Devices
-from station.charging.faults import WARNINGS, Faults
+from station.charging.faults import AT_ONCE, WARNINGS, Faults
 from station.charging.interlock import Interlock, together
 from station.charging.local_list import LocalList
 from station.charging.signals import Signals
@@ -45,6 +45,7 @@ from station.ocpp.registration import Registration
 from station.ocpp.reporter import Reporter
 from station.ocpp.shutdown import Shutdown
 from station.ocpp.spectators import Spectators, describe
+from station.rtc import RealTimeClock
 from station.settings import Settings
 from station.storage import atomic, filesystem, secret
 from station.storage.card_table import CardTable
@@ -56,11 +57,12 @@ from station.supervisor import Supervisor
 _LOG_BYTES = const(8192)  # unless the board has another LOG_BYTES
 _PARITIES = {"none": None, "even": 0, "odd": 1}  # as machine.UART takes them
 _FEED_MS = const(1000)
-_PATIENCE = const(15)  # times _FEED_MS: a connector may wait for a bus on which eight meters are dead
+_PATIENCE = const(30)  # times _FEED_MS: a connector may wait 21 s for a line on which eight meters are dead
 _SETTINGS = filesystem.ROOT + "/settings.json"
 _SECRET = filesystem.ROOT + "/secret"
 _AVAILABILITY = filesystem.ROOT + "/availability.json"
 _BOOTS = filesystem.ROOT + "/boots.json"
+_TIME = filesystem.ROOT + "/time.json"
 _DROPPED = filesystem.ROOT + "/dropped.json"
 
 
@@ -79,6 +81,8 @@ class App:
         filesystem.mount(board.filesystem(), log)
         self._clock = clock = Clock(_count_boot(log))
         log.clock = clock
+        rtc = RealTimeClock(_TIME, log, system.rtc_read, system.rtc_set, given.provisioned_at)
+        clock.on_set(lambda: rtc.learn(clock.now()))
         self._settings = settings = Settings(_SETTINGS, log, given.settings, given.connectors, given.phases)
         log.set_level(settings["LogLevel"])
         settings.on_change("LogLevel", log.set_level)
@@ -111,7 +115,7 @@ class App:
         )
         self._charge_point = ChargePoint(connectors, self._authorization, settings, clock, ledger, log, _AVAILABILITY)
         self._charge_point.load()
-        self._signals = Signals(connectors, lamps, settings)
+        self._signals = Signals(connectors, lamps, settings, self._is_online)
         self._charge_point.on_card = self._signals.answered
 
     def _build_cards(self, board) -> None:
@@ -140,7 +144,7 @@ class App:
         pilot = _build_pilot(pins["pilot"])
         contactor = Contactor(period_ms=period_ms, **pins["contactor"])
         lock = Lock(*pins["lock"]) if given.lock else None
-        faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]))
+        faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]), AT_ONCE)
         warnings = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] in WARNINGS]))
         interlock = Interlock(pilot, contactor, faults, lock, period_ms=period_ms)
         self._interlocks.append(interlock)
@@ -244,9 +248,20 @@ class App:
                 interlock.open()
 
     async def _run(self) -> None:
-        board, start = self._board, self.supervisor.start
+        board = self._board
         step = together(self._interlocks)
         ticking = timer.every(board.INTERLOCK_PERIOD_MS, step, board.INTERLOCK_HARD, board.INTERLOCK_TIMER)
+        # from here on, so that a start which hangs ends in a reset, too
+        feeding = asyncio.create_task(self._feed(ticking))
+        try:
+            await self._start()
+            await feeding
+        finally:
+            feeding.cancel()
+
+    async def _start(self) -> None:
+        """Start every task; the backend's once each connector has looked at its cable."""
+        board, start = self._board, self.supervisor.start
         await board.started(self)
         for connector in self._charge_point.connectors:
             self.supervisor.start_critical("connector %d" % connector.connector_id, connector.run, _PATIENCE)
@@ -269,7 +284,6 @@ class App:
         start("local list", self._local_list.run)
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
-        await self._feed(ticking)
 
     async def _feed(self, ticking) -> None:
         """Feed the watchdog while every critical task reports in and every interlock passes; keeps the timer alive."""

@@ -9,6 +9,7 @@ import json
 
 from micropython import const
 
+from station import clock
 from station.log import Log
 from station.settings import SettingError, Settings
 
@@ -22,6 +23,7 @@ _INT = const(2)  # least to most
 _BOOL = const(3)
 _ONE_OF = const(4)  # the choices
 _SECRET = const(5)  # as _TEXT, not repeated in an error
+_TIME = const(7)  # RFC 3339
 _ADDRESSES = const(6)  # one Modbus address, or a list with that of each connector
 
 _REQUIRED = const("required")
@@ -37,6 +39,7 @@ _TABLE = (
     ("identity", "serial", "serial", _TEXT, 1, 25, _REQUIRED),
     ("identity", "firmware_version", "firmware_version", _TEXT, 1, 50, _REQUIRED),
     ("identity", "charge_point_id", "charge_point_id", _TEXT, 1, 48, _REQUIRED),
+    ("identity", "provisioned_at", "provisioned_at", _TIME, None, None, 0),
     ("backend", "url", "url", _TEXT, 6, 500, _REQUIRED),
     ("backend", "authorization_key", "authorization_key", _SECRET, 1, 84, None),
     ("backend", "ca", "ca", _PEM, 1, 16384, None),
@@ -68,6 +71,7 @@ class Provisioning:
         self.serial = ""
         self.firmware_version = ""
         self.charge_point_id = ""
+        self.provisioned_at = 0  # s since 1970; 0: not told
         self.url = ""  # ws:// or wss://, without the charge point's id
         self.authorization_key: str | None = None  # as written; `password` is what it stands for
         self.password: bytes | None = None
@@ -130,7 +134,7 @@ def _value(row: tuple, section: dict) -> "Any":
     value = section[key]
     if not _fits(kind, least, most, value):
         raise _wrong(path, _expected(kind, least, most), "another" if kind == _SECRET else value)
-    return value
+    return clock.parse_iso(value) if kind == _TIME else value
 
 
 def _fits(kind: int, least: "Any", most: "Any", value: object) -> bool:
@@ -143,6 +147,8 @@ def _fits(kind: int, least: "Any", most: "Any", value: object) -> bool:
     if kind == _ADDRESSES:
         each = value if isinstance(value, list) else (value,)
         return all([_fits(_INT, least, most, address) for address in each])
+    if kind == _TIME:
+        return _is_time(value)
     if not isinstance(value, str) or not least <= len(value) <= most:
         return False
     return _PEM_START in value if kind == _PEM else _is_printable(value)
@@ -159,7 +165,16 @@ def _expected(kind: int, least: "Any", most: "Any") -> str:
         return "one of " + ", ".join([str(choice) for choice in least])
     if kind == _PEM:
         return "the text of a PEM file with a certificate, at most %d characters" % most
+    if kind == _TIME:
+        return "a date-time such as 2026-11-22T11:00:00Z"
     return "a text of %d to %d printable ASCII characters" % (least, most)
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and clock.parse_iso(value) >= clock.EPOCH_MIN
+    except ValueError:
+        return False
 
 
 def _is_printable(text: str) -> bool:

@@ -67,7 +67,7 @@ async def station(csms, tmp_path, request):
         url=None,
         start=True,
         settings=None,
-        heap="1M",
+        heap="2M",
         extension=None,
         options=(),
         on_event=None,

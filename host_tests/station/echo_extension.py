@@ -53,10 +53,6 @@ class Echo:
         self._supervisor.start_critical("doomed", self.doomed, 1)
         return "Accepted", None
 
-    def do_stall(self, data: "str | None") -> tuple:
-        self._supervisor.start_critical("stalled", self.stalled, 1)
-        return "Accepted", None
-
     def do_hang(self, data: "str | None") -> tuple:
         time.sleep_ms(2000)
         return "Accepted", None
@@ -65,10 +61,6 @@ class Echo:
         await self._fatal.wait()
         self._fatal.clear()
         raise RuntimeError("died on demand")
-
-    async def stalled(self, report) -> None:
-        report()
-        await asyncio.Event().wait()
 
     async def doomed(self, report) -> None:
         raise RuntimeError("doomed")

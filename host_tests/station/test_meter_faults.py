@@ -15,9 +15,17 @@ from sessions import (
     started,
     stopped,
     swipe,
+    until,
 )
 
 HOWS = ("silent", "corrupt")
+
+
+async def charging(csms, box, **ev):
+    """A Session with current flowing: before the contact is closed a leap of time charges nothing."""
+    session = await begin(csms, box, **ev)
+    await until(box, lambda state: state["connectors"][session.connector - 1]["power_w"] > 0)
+    return session
 
 
 async def energy(box, connector=1):
@@ -50,7 +58,7 @@ async def test_stop(csms, station, how):
     """The default: no charge without a meter."""
     box = await station(settings=CALM)
     await online(csms, box)
-    session = await begin(csms, box)
+    session = await charging(csms, box)
     await leap(csms, box, 600)
     await logged_reading(csms, box)
     await break_meter(box, how)
@@ -70,7 +78,7 @@ async def test_stop(csms, station, how):
 async def test_finish(csms, station, how):
     box = await station(settings={**CALM, "MeterFailurePolicy": "Finish"})
     await online(csms, box)
-    session = await begin(csms, box)
+    session = await charging(csms, box)
     await break_meter(box, how)
     await warned(csms, "MeterSilent")
     assert (await connector_is(box))["contactor"], "it goes on"
@@ -87,7 +95,7 @@ async def test_finish(csms, station, how):
 async def test_finish_and_the_meter_comes_back(csms, station):
     box = await station(settings={**CALM, "MeterFailurePolicy": "Finish"})
     await online(csms, box)
-    session = await begin(csms, box)
+    session = await charging(csms, box)
     await break_meter(box, "silent")
     await warned(csms, "MeterSilent")
     await leap(csms, box, 600)
@@ -101,7 +109,7 @@ async def test_finish_and_the_meter_comes_back(csms, station):
 async def test_continue(csms, station):
     box = await station(settings={**CALM, "MeterFailurePolicy": "Continue"})
     await online(csms, box)
-    session = await begin(csms, box)
+    session = await charging(csms, box)
     await leap(csms, box, 600)
     stop = await finish(csms, box, session)
     await break_meter(box, "silent")
@@ -121,7 +129,7 @@ async def test_a_register_that_cannot_be_right_stops(csms, station, change):
     box = await station(settings=CALM)
     await online(csms, box)
     await box.control("meter", connector=1, set_wh=500_000)
-    session = await begin(csms, box)
+    session = await charging(csms, box)
     assert 500_000 <= session.start.payload["meterStart"] <= 500_010
     await leap(csms, box, 600)
     await logged_reading(csms, box)
@@ -138,7 +146,7 @@ async def test_a_register_that_cannot_be_right_stops(csms, station, change):
     await box.unplug()
     await csms.status(1, "Available", errorCode="NoError")
     shown = await energy(box)
-    session = await begin(csms, box)
+    session = await charging(csms, box)
     assert session.start.payload["meterStart"] == shown
     stop = await finish(csms, box, session)
     assert shown <= stop["meterStop"] <= shown + 100
@@ -158,7 +166,7 @@ async def test_a_register_that_cannot_be_right_goes_on_with_the_highest_plausibl
     box = await station(settings={**CALM, "MeterFailurePolicy": "Finish"})
     await online(csms, box)
     await box.control("meter", connector=1, set_wh=500_000)
-    session = await begin(csms, box)
+    session = await charging(csms, box)
     await leap(csms, box, 600)
     await logged_reading(csms, box)
     before = await energy(box)
@@ -175,10 +183,10 @@ async def test_a_meter_exchanged_between_transactions(csms, station):
     box = await station(settings=CALM)
     await online(csms, box)
     await box.control("meter", connector=1, set_wh=500_000)
-    await finish(csms, box, await begin(csms, box))
+    await finish(csms, box, await charging(csms, box))
     since = len(box.log)
     await box.control("meter", connector=1, set_wh=12)
-    session = await begin(csms, box)
+    session = await charging(csms, box)
     assert session.start.payload["meterStart"] == 12
     await logged(box, "energy meter: the register ran backwards", since=since)
     stop = await finish(csms, box, session)
@@ -195,7 +203,7 @@ async def test_every_type_at_a_station(csms, station, kind, step):
     )
     await online(csms, box)
     await box.control("meter", connector=1, set_wh=7_654_300)
-    session = await begin(csms, box, current_a=16, phases=phases)
+    session = await charging(csms, box, current_a=16, phases=phases)
     assert session.start.payload["meterStart"] == 7_654_300
     await leap(csms, box, 3600)
     await quiet(csms, box)

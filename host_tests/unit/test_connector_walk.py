@@ -199,8 +199,8 @@ class Walk:
 
     def check_connector(self, outlet):
         connector = outlet.connector
-        closed = outlet.interlock.wanted  # the next pass gives the coil its current
-        assert closed or not outlet.contactor.commanded
+        closed = outlet.contactor.commanded
+        assert outlet.interlock.wanted or not closed
         assert (connector.status == "Charging") == (closed and not connector._faults.any()), connector.status
         if connector.status in ("Available", "Unavailable"):
             assert not closed

@@ -193,6 +193,22 @@ class InterlockTest(unittest.TestCase):
         self.interlock.clear()
         self.assertTrue(self.interlock.close())
 
+    def test_one_that_was_stuck_gets_its_time_anew(self):
+        for _ in range(2):
+            self.show(C)
+            self.contactor.stuck = True
+            self.interlock.close()
+            self.passes(SETTLED)
+            self.assertEqual(self.interlock.switch, module.SWITCH_STUCK)
+            self.interlock.clear()
+            self.interlock.close()
+            self.passes(14)
+            self.assertEqual(self.interlock.switch, module.SWITCH_OK)
+            self.contactor.stuck = False
+            self.passes(SETTLED)
+            self.assertEqual(self.interlock.switch, module.SWITCH_OK)
+            self.interlock.open()
+
     def test_a_contact_that_drops_while_the_coil_is_on_is_stuck(self):
         self.charging()
         self.contactor.stuck = True

@@ -127,9 +127,8 @@ class TestTypes(unittest.TestCase):
     energy_wh = 20_123_400
 
     def read(self, name, phases=2):
-        world = World(1, 3, None, name, (17,))
+        world = World(1, 3, meter=name, addresses=(17,))
         machine.attach(world)
-        world.outlets[0]._measure = None
         slave = world.outlets[0].meter
         slave._measure = lambda: (self.energy_wh, 13500, phases, 2302)
         row = TYPES[name]

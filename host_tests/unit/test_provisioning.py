@@ -47,6 +47,15 @@ class ProvisioningTest(unittest.TestCase):
         self.assertEqual((result.connectors, result.lock, result.max_current_a, result.phases), (2, True, 16, 3))
         self.assertEqual(result.settings, {"HeartbeatInterval": "60", "LocalPreAuthorize": True})
 
+    def test_the_time_of_provisioning(self):
+        self.assertEqual(self.parse(example()).provisioned_at, 0)
+        given = example()
+        given["identity"]["provisioned_at"] = "2026-11-22T11:00:00Z"
+        self.assertEqual(self.parse(given).provisioned_at, 1795345200)
+        for wrong in ("yesterday", "1999-01-01T00:00:00Z", 1795345200, None):
+            expected = "expected a date-time such as 2026-11-22T11:00:00Z, got %r" % (wrong,)
+            self.refuses_value("identity", "provisioned_at", wrong, "identity.provisioned_at: " + expected)
+
     def test_a_meter(self):
         result = self.parse(example())
         found = (result.meter_type, result.meter_address, result.meter_baudrate, result.meter_parity)

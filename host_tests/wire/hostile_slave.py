@@ -115,7 +115,7 @@ class HostileSlave:
         if word == "split":
             for at in range(0, len(reply), 8):
                 self.write(reply[at : at + 8])
-                await asyncio.sleep(some.choice((0, 0.001, 0.003)))
+                await asyncio.sleep(some.choice((0, 0.001)))
         elif word == "babble":
             for _ in range(some.randrange(5, 40)):
                 self.write(some.randbytes(10))

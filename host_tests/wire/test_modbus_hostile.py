@@ -9,7 +9,7 @@ import pytest
 from hostile_slave import WORDS, HostileSlave
 from line import Driver, Line
 
-THINKS_MS = 60
+THINKS_MS = 150  # enough for a slave on a busy machine
 # three tries: silence of up to 250 ms, the slave, twice what bytes without end are listened to; and a busy machine
 BOUND_MS = 3 * (250 + 50 + 4 * THINKS_MS) + 1000
 # what the driver makes good by itself, in one try
@@ -87,7 +87,7 @@ async def test_a_slave_that_is_always_late():
 async def test_at_random():
     seed = int(os.environ.get("LADEPUNKT_SEED", random.randrange(10**6)))
     choose = random.Random(seed)
-    script = choose.choices(WORDS, k=120)
+    script = choose.choices(WORDS, k=80)
     good = 0
     async with slave_and_driver(script, seed) as (slave, driver):
         since = 1
@@ -105,4 +105,4 @@ async def test_at_random():
         answer = await read(driver)
         answer = await read(driver)
         assert answer.get("numbers") == slave.numbers(slave.requests), f"LADEPUNKT_SEED={seed}"
-    assert good >= 10, f"LADEPUNKT_SEED={seed}"
+    assert good >= 8, f"LADEPUNKT_SEED={seed}"

@@ -95,10 +95,13 @@ class Connector:
         self._stopping: tuple[str, str | None] = None  # (reason, id_tag) of a stop that is asked for
         self._patient_until = 0  # uptime until which a car that has not asked for energy yet is Preparing
         self._store_at = 0  # uptime at which an end that the flash refused is stored again, 0: it was not refused
+        self._supplying = False  # are the coils on, as of the latest step?
+        self._tripped = False  # an alarm contact opened the coils, and the car still waits for them
         self._spent = False  # an invalid card's allowance is used up, and the transaction goes on without energy
         self._kept_for: str = None  # the card that may take a cable which stayed locked
         self._meter_at = -_METER_IDLE_S
         self._meter_failures = 0
+        self._interlock_failures = 0  # that the log has heard of
         self._told: tuple = None
         self.listener: ChargePoint = (
             None  # status_changed(connector), aligned(connector, stamp, measurement), store_full()
@@ -134,11 +137,13 @@ class Connector:
     def _status_in_transaction(self) -> str:
         if self._spent:
             return status.SUSPENDED_EVSE
-        if self._interlock.wanted:
+        if self._supplying:
             return status.CHARGING
         if self.plugged and self._clock.uptime() <= self._patient_until:
             return status.PREPARING
         if self._interlock.state == pilot.D:  # it asks for energy that this place may not give
+            return status.SUSPENDED_EVSE
+        if self._tripped:
             return status.SUSPENDED_EVSE
         return status.SUSPENDED_EV
 
@@ -231,7 +236,16 @@ class Connector:
         elif self.grant_held:
             await self._follow_grant()
         await self._read_when_due()
+        self._supplying = self._interlock.supplies
+        waits = self._interlock.state >= pilot.C and not self._supplying
+        self._tripped = waits and (self._tripped or self._faults.holds_open())
         self.tell()
+
+    def _hear_interlock(self) -> None:
+        """It cannot log what it met within an interrupt."""
+        if self._interlock.failures != self._interlock_failures:
+            self._interlock_failures = self._interlock.failures
+            self._log.error("interlock", "%d: a device failed within a pass; opened", self.connector_id)
 
     def tell(self) -> None:
         """Tell the listener if what it was told last is no longer so."""
@@ -350,8 +364,10 @@ class Connector:
             self._interlock.open()
             return
         self._pilot.offer(self._current_da)
-        if not self._interlock.wanted and self._interlock.close():
+        if self._interlock.supplies:
             self._patient_until = -1
+        elif not self._interlock.wanted:
+            self._interlock.close()
 
     async def _end(self, reason: str, id_tag: "str | None") -> None:
         """Write the end of the transaction. If the flash refuses, a later step tries again."""

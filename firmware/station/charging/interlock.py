@@ -156,6 +156,11 @@ class Interlock:
         return self._get(_WANTED) != 0
 
     @property
+    def supplies(self) -> bool:
+        """Do all coils have their current? So within a pass of `close()`, or later where poles close one by one."""
+        return self._contactor.told == (1 << len(self._late)) - 1
+
+    @property
     def state(self) -> int:
         return self._get(_STATE)
 
@@ -217,15 +222,15 @@ class Interlock:
             if not differ & bit:
                 self._late[pole] = 0
                 self._set(_WELDED, self._get(_WELDED) & ~bit)
-            elif self._late[pole] < self._moves:
-                self._late[pole] += 1
-                uneasy = 1
-            elif told & bit:
-                self._set(_STUCK, self._get(_STUCK) | bit)
-                self.open()
             else:
-                self._set(_WELDED, self._get(_WELDED) | bit)
                 uneasy = 1
+                if self._late[pole] < self._moves:
+                    self._late[pole] += 1
+                elif told & bit:
+                    self._set(_STUCK, self._get(_STUCK) | bit)
+                    self.open()
+                else:
+                    self._set(_WELDED, self._get(_WELDED) | bit)
             pole += 1
         self._set(_UNEASY, uneasy)
 

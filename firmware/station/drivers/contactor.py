@@ -33,23 +33,23 @@ class Contactor:
         self.moves_ms = moves_ms
         self.count = len(poles)
         self.told = 0
-        outputs, order, feedback = [], [], []
+        outputs, order, contacts = [], [], []
         if precharge:
             relay = Pin(precharge[0], Pin.OUT, value=0)
-            outputs.append(relay)
-            order.append((relay, 1, 0, _passes(precharge[1], period_ms)))
-        for pole, (pin, contacts) in enumerate(poles):
+            outputs.append(relay.value)
+            order.append((relay.value, 1, 0, _passes(precharge[1], period_ms)))
+        for pole, (pin, feedback) in enumerate(poles):
             coil = Pin(pin, Pin.OUT, value=0)
-            watched = tuple([_contact(row) for row in contacts if row is not None])
-            outputs.append(coil)
-            feedback.append(watched)
+            watched = [_contact(row, 1 << pole) for row in feedback if row is not None]
+            outputs.append(coil.value)
+            contacts.extend(watched)
             # a pole that nobody watches is taken for closed when its time is over
-            order.append((coil, 1, 1 << pole, 0 if watched else _passes(moves_ms, period_ms)))
+            order.append((coil.value, 1, 1 << pole, 0 if watched else _passes(moves_ms, period_ms)))
         if precharge:
-            order.append((relay, 0, 0, 0))
+            order.append((relay.value, 0, 0, 0))
         self._outputs = tuple(outputs)
         self._order = tuple(order)
-        self._feedback = tuple(feedback)
+        self._contacts = tuple(contacts)
         self._rest_passes = _passes(min_off_ms, period_ms)
         self._rest = self._rest_passes
         self._at = 0  # in the order
@@ -79,7 +79,7 @@ class Contactor:
             self._wait -= 1
         elif self._at < len(self._order) and not differ and not self._rest:
             output, level, bit, wait = self._order[self._at]
-            output.value(level)
+            output(level)
             self.told |= bit
             self._wait = wait
             self._at += 1
@@ -88,15 +88,13 @@ class Contactor:
     @micropython.native
     def open(self) -> None:
         """Take the current from every coil, now."""
-        at = 0
-        while at < len(self._outputs):
-            self._outputs[at].value(0)
-            at += 1
+        for output in self._outputs:
+            output(0)
         if self._at:
             self._at = 0
             self._wait = 0
             self._rest = self._rest_passes
-        self.told = 0
+            self.told = 0
 
     def deinit(self) -> None:
         """The firmware ends: all coils off."""
@@ -109,18 +107,11 @@ class Contactor:
     @micropython.native
     def _differ(self) -> int:
         """The poles, as bits, of whose feedback contacts one or more says other than its coil was told."""
+        told = self.told
         differ = 0
-        pole = 0
-        while pole < len(self._feedback):
-            told = self.told >> pole & 1
-            contacts = self._feedback[pole]
-            at = 0
-            while at < len(contacts):
-                value, closed = contacts[at]
-                if (value() == closed) != (told == 1):
-                    differ |= 1 << pole
-                at += 1
-            pole += 1
+        for value, closed, bit in self._contacts:
+            if (value() == closed) != (told & bit != 0):
+                differ |= bit
         return differ
 
 
@@ -128,7 +119,7 @@ def _passes(ms: int, period_ms: int) -> int:
     return -(-ms // period_ms)
 
 
-def _contact(row: "int | tuple[int, int]") -> tuple:
-    """(a function that reads it, its level while the pole is closed)"""
+def _contact(row: "int | tuple[int, int]", bit: int) -> tuple:
+    """(a function that reads it, its level while the pole is closed, the pole's bit)"""
     pin, closed = row if isinstance(row, tuple) else (row, 1)
-    return Pin(pin, Pin.IN).value, closed
+    return Pin(pin, Pin.IN).value, closed, bit
