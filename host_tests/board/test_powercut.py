@@ -5,8 +5,8 @@ was told is not told otherwise. `make powercut` does the same at every point, on
 """
 
 import pytest
-
 from sessions import CARD, connector_is, quiet, told, until
+
 from tools.process import StationEnded
 
 CALM = {"WebSocketPingInterval": "0", "MeterValueSampleInterval": "0"}
