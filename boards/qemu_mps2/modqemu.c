@@ -82,6 +82,15 @@ static mp_obj_t qemu_write_host_file(mp_obj_t path, mp_obj_t data) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(qemu_write_host_file_obj, qemu_write_host_file);
 
+// rename_host_file(from, to): replaces what is at `to`, as a whole; raises OSError
+static mp_obj_t qemu_rename_host_file(mp_obj_t from, mp_obj_t to) {
+    if (!host_rename(mp_obj_str_get_str(from), mp_obj_str_get_str(to))) {
+        mp_raise_OSError(MP_ENOENT);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(qemu_rename_host_file_obj, qemu_rename_host_file);
+
 // host_time(): seconds since 1970
 static mp_obj_t qemu_host_time(void) {
     return mp_obj_new_int_from_uint(host_time());
@@ -100,6 +109,7 @@ static const mp_rom_map_elem_t qemu_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_host_size), MP_ROM_PTR(&qemu_host_size_obj) },
     { MP_ROM_QSTR(MP_QSTR_read_host_file), MP_ROM_PTR(&qemu_read_host_file_obj) },
     { MP_ROM_QSTR(MP_QSTR_write_host_file), MP_ROM_PTR(&qemu_write_host_file_obj) },
+    { MP_ROM_QSTR(MP_QSTR_rename_host_file), MP_ROM_PTR(&qemu_rename_host_file_obj) },
     { MP_ROM_QSTR(MP_QSTR_host_time), MP_ROM_PTR(&qemu_host_time_obj) },
     { MP_ROM_QSTR(MP_QSTR_exit), MP_ROM_PTR(&qemu_exit_obj) },
     { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&board_flash_type) },

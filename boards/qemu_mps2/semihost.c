@@ -12,6 +12,7 @@ enum {
     SYS_READ = 0x06,
     SYS_SEEK = 0x0a,
     SYS_FLEN = 0x0c,
+    SYS_RENAME = 0x0f,
     SYS_TIME = 0x11,
     SYS_GET_CMDLINE = 0x15,
     SYS_EXIT_EXTENDED = 0x20,
@@ -62,6 +63,11 @@ size_t host_read(int file, void *data, size_t length) {
 bool host_write(int file, const void *data, size_t length) {
     uint32_t arguments[] = { (uint32_t)file, (uint32_t)data, length };
     return length == 0 || call(SYS_WRITE, arguments) == 0;
+}
+
+bool host_rename(const char *from, const char *to) {
+    uint32_t arguments[] = { (uint32_t)from, strlen(from), (uint32_t)to, strlen(to) };
+    return call(SYS_RENAME, arguments) == 0;
 }
 
 uint32_t host_time(void) {

@@ -14,6 +14,7 @@ int32_t host_length(int file);
 bool host_seek(int file, uint32_t position);
 size_t host_read(int file, void *data, size_t length); // the number of bytes read
 bool host_write(int file, const void *data, size_t length);
+bool host_rename(const char *from, const char *to); // replaces what is there
 uint32_t host_time(void); // seconds since 1970
 void host_exit(int status) __attribute__((noreturn));
 

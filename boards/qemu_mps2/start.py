@@ -1,6 +1,7 @@
 """The firmware image's beginning: a script of the host, if `script=PATH` is given, else the station.
 
-A script is run as `__main__`. The host's files are under /host meanwhile, for imports and `open`; `path=` names more
+A script is run as `__main__`, with the board's own `machine` and `time`, or with the simulated devices at its pins if
+`devices=simulated` is given. The host's files are under /host meanwhile, for imports and `open`; `path=` names more
 folders of the host for `sys.path`, with colons between them.
 """
 
@@ -8,11 +9,19 @@ import sys
 
 import qemu
 
+WRONG_STATUS = 2
+
 
 def run_script(path: str) -> None:
     import vfs
     from hostfs import Host
 
+    if qemu.argument("devices") != "simulated":
+        import umachine
+        import utime
+
+        sys.modules["machine"] = umachine
+        sys.modules["time"] = utime
     vfs.mount(Host(), "/host")
     for folder in (qemu.argument("path") or "").split(":"):
         if folder:
@@ -20,8 +29,32 @@ def run_script(path: str) -> None:
     exec(compile(qemu.read_host_file(path), path, "exec"), {"__name__": "__main__", "__file__": "/host" + path})
 
 
+def boot() -> None:
+    """The station; ends with WRONG_STATUS if it was asked for wrongly."""
+    if qemu.argument("control") is None:  # nobody will move the clock
+        import utime
+
+        sys.modules["time"] = utime
+    import board
+    from station.provisioning import ProvisioningError
+
+    try:
+        board.setup()
+    except (OSError, ValueError) as error:
+        refuse(str(error))
+    try:
+        import main  # noqa: F401 - builds the station and runs it
+    except ProvisioningError as error:
+        refuse(str(error))
+
+
+def refuse(text: str) -> None:
+    print(text, file=sys.stderr)
+    qemu.exit(WRONG_STATUS)
+
+
 _script = qemu.argument("script")
 if _script:
     run_script(_script)
 else:
-    import main  # noqa: F401 - builds the station and runs it
+    boot()

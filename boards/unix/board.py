@@ -4,12 +4,13 @@
 """
 
 import json
-import os
 
 import machine
 import outlet
+import store
 from control import Control
-from flash import FileFlash, Slice
+from flash import FileFlash
+from flash_slice import Slice
 from meter_models import MODELS
 from micropython import const
 from world import SPI_BUS, World
@@ -40,32 +41,30 @@ _pilot_kind = PILOTS[0]
 
 
 def setup(
-    provision_path: str, state_dir: str, control_port: "int | None" = None, poles: int = 1, pilot: str = PILOTS[0]
+    provision_path: str,
+    state_dir: str,
+    control_port: "int | None" = None,
+    poles: int = 1,
+    pilot: str = PILOTS[0],
+    flash=FileFlash,
 ) -> None:
     """Make the world around the board; raises OSError or ValueError whose text says which file and what is wrong.
 
     `control_port` None is no control port, 0 any free one. `poles`: of each contactor, 1 or 2. `pilot`: one of PILOTS.
+    `flash(path, blocks, block_size)` makes the flash chip.
     """
     global _provisioning, _flash, _world, _control_port, _poles, _pilot_kind  # noqa: PLW0603 - there is one board
     try:
-        with open(provision_path, "rb") as file:
-            _provisioning = file.read()
+        _provisioning = store.read(provision_path)
     except OSError as error:
         raise OSError("%s: cannot read the provisioning file (%r)" % (provision_path, error))
-    _make_directory(state_dir)
+    store.folder(state_dir)
     count, phases, meter, addresses = _fittings(_provisioning)
-    _flash = FileFlash(state_dir + "/flash.bin", _BLOCKS, _BLOCK)
+    _flash = flash(state_dir + "/flash.bin", _BLOCKS, _BLOCK)
     _world = World(count, phases, state_dir + "/world.json", poles, meter, addresses)
     _poles, _pilot_kind = poles, pilot
     _control_port = control_port
     machine.attach(_world)
-
-
-def _make_directory(path: str) -> None:
-    try:
-        os.stat(path)
-    except OSError:
-        os.mkdir(path)
 
 
 def _fittings(text: bytes) -> tuple:
@@ -84,6 +83,11 @@ def _fittings(text: bytes) -> tuple:
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     return 1, 3, _METER_TYPE, (_METER_ADDRESS,)
+
+
+def world() -> World:
+    """What is around the board."""
+    return _world
 
 
 def provisioning() -> bytes:

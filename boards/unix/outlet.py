@@ -57,7 +57,7 @@ COLOURS = ("dark", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 VOLTAGE_DV = const(2300)
 _CONTACTOR_MS = const(20)
 _LOCK_MS = const(50)
-_LEVELS_MV = (12000, 9000, 6000, 3000)  # high plateau in A, B, C, D
+_LEVELS_V = (12, 9, 6, 3)  # high plateau in A, B, C, D; frozen in a tuple, 12000 would be a big integer
 _WH = const(3_600_000_000)  # mW ms
 _HORIZON_MS = const(1 << 28)  # that ticks can tell apart
 
@@ -232,10 +232,10 @@ class Outlet:
             return 0
         state = self.ev.state(at) if self.ev else ev.A
         if high:
-            return _LEVELS_MV[state]
+            return _LEVELS_V[state] * 1000
         if state == ev.A or self.ev.diode(at):
             return -12000
-        return -_LEVELS_MV[state]
+        return -1000 * _LEVELS_V[state]
 
     def _measure(self) -> "tuple[int, int, int, int]":
         now = self.settle()

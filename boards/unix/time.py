@@ -24,6 +24,7 @@ _ticks_ms = _real.ticks_ms
 _ticks_us = _real.ticks_us
 _ticks_add = _real.ticks_add
 _time_ns = _real.time_ns
+_WHOLE = isinstance(_real.time(), int)
 _HALF = (_ticks_add(0, -1) + 1) // 2  # of the turn after which ticks begin anew
 
 
@@ -55,9 +56,9 @@ def ticks_us() -> int:
     return _ticks_add(_ticks_us(), _skipped_us)
 
 
-def time() -> float:
-    """Seconds since 1970, with a fraction, as the built-in gives them."""
-    return time_ns() / 1_000_000_000
+def time() -> "int | float":
+    """Seconds since the port's epoch, with a fraction where the built-in gives one."""
+    return time_ns() // 1_000_000_000 if _WHOLE else time_ns() / 1_000_000_000
 
 
 def time_ns() -> int:

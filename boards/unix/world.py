@@ -6,9 +6,9 @@ after each change and before the firmware sees a new meter register, so a kill n
 """
 
 import json
-import os
 import time
 
+import store
 from machine import disable_irq, enable_irq
 from mfrc522 import Mfrc522
 from outlet import TERMINALS, Outlet
@@ -50,7 +50,7 @@ class World:
                 self._readers[_CONNECTOR_READERS + number] = Reader((number,))
         # a chip for contactless cards beside each of them, in the same order
         self.chips = tuple([Mfrc522(self.now) for _ in self._readers])
-        self._epoch = time.time_ns() // 1_000_000  # ms since 1970 at now() == 0
+        self._epoch = store.now_ms()  # ms since 1970 at now() == 0
         if path:
             self._load()
 
@@ -151,9 +151,7 @@ class World:
         text = json.dumps({"advanced_ms": self._advanced, "outlets": self._outlets(), "readers": self._hows()})
         if text == self._saved:
             return
-        with open(self._path + ".new", "w") as file:
-            file.write(text)
-        os.rename(self._path + ".new", self._path)
+        store.replace(self._path, text)
         self._saved = text
 
     def _hows(self) -> "dict[str, str]":
@@ -181,8 +179,7 @@ class World:
 
     def _load(self) -> None:
         try:
-            with open(self._path) as file:
-                text = file.read()
+            text = store.read(self._path).decode()
         except OSError:
             return
         try:
@@ -190,7 +187,7 @@ class World:
             time.advance(kept["advanced_ms"])  # no interrupt runs yet
             self._advanced = kept["advanced_ms"]
             self._ticks = time.ticks_ms()
-            self._epoch = time.time_ns() // 1_000_000
+            self._epoch = store.now_ms()
             for outlet, old in zip(self.outlets, kept["outlets"]):
                 self._revive(outlet, old)
             for uart_id, how in kept["readers"].items():

@@ -4,7 +4,8 @@ import os
 import unittest
 
 import vfs
-from flash import FileFlash, Slice, is_erased
+from flash import FileFlash, is_erased
+from flash_slice import Slice
 from station.storage.region import Region
 
 PATH = "/tmp/ladepunkt-test-flash-%d.bin" % int.from_bytes(os.urandom(4), "little")

@@ -12,11 +12,10 @@ MAX_COUNT = const(125)  # registers in one request
 OVERHEAD = const(5)  # address, function, length and CRC around the data
 EXCEPTION_SIZE = const(5)  # address, function | 0x80, exception code, CRC
 
-# one entry a nibble of the polynomial 0xA001
-_CRC = (
-    0x0000, 0xCC01, 0xD801, 0x1400, 0xF001, 0x3C00, 0x2800, 0xE401,
-    0xA001, 0x6C00, 0x7800, 0xB401, 0x5000, 0x9C01, 0x8801, 0x4400,
-)  # fmt: skip
+# One entry a nibble of the polynomial 0xA001, low bytes and high bytes. In bytes, for a frozen tuple keeps an integer above
+# 8191 as a big one, and with such each step of the sum would allocate.
+_CRC_LOW = b"\x00\x01\x01\x00\x01\x00\x00\x01\x01\x00\x00\x01\x00\x01\x01\x00"
+_CRC_HIGH = b"\x00\xcc\xd8\x14\xf0\x3c\x28\xe4\xa0\x6c\x78\xb4\x50\x9c\x88\x44"
 
 
 class ModbusError(Exception):
@@ -32,8 +31,10 @@ def crc16(data: "bytes | bytearray | memoryview", size: int, start: int = 0) -> 
     crc = 0xFFFF
     for index in range(start, start + size):
         crc ^= data[index]
-        crc = (crc >> 4) ^ _CRC[crc & 15]
-        crc = (crc >> 4) ^ _CRC[crc & 15]
+        low = crc & 15
+        crc = (crc >> 4) ^ _CRC_LOW[low] ^ (_CRC_HIGH[low] << 8)
+        low = crc & 15
+        crc = (crc >> 4) ^ _CRC_LOW[low] ^ (_CRC_HIGH[low] << 8)
     return crc
 
 

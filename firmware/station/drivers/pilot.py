@@ -22,7 +22,9 @@ LOST = const(7)  # the pilot could not be measured
 
 _FREQUENCY = const(1000)  # Hz
 _STEADY_HIGH = const(65535)
-_THRESHOLDS_MV = (10500, 7500, 4500, 1500, -6000)  # between the neighbours A|B|C|D|E|F
+# Between the neighbours A|B|C|D|E|F. In 0.1 V: a frozen tuple keeps an integer above 8191 as a big one, and what is worked
+# out from it is one too, with which no interrupt may calculate.
+_THRESHOLDS_DV = (105, 75, 45, 15, -60)
 _DIODE_MV = const(-10500)
 _HYSTERESIS_MV = const(300)
 
@@ -37,8 +39,8 @@ class PilotLine:
     def __init__(self, pwm: int, zero: int, span_mv: int) -> None:
         self._pwm = PWM(Pin(pwm, Pin.OUT), freq=_FREQUENCY, duty_u16=_STEADY_HIGH)
         # counts that must be passed to leave a state upwards and downwards: bands with hysteresis
-        self._rise = tuple([zero + (mv + _HYSTERESIS_MV) * 32768 // span_mv for mv in _THRESHOLDS_MV])
-        self._fall = tuple([zero + (mv - _HYSTERESIS_MV) * 32768 // span_mv for mv in _THRESHOLDS_MV])
+        self._rise = tuple([zero + (dv * 100 + _HYSTERESIS_MV) * 32768 // span_mv for dv in _THRESHOLDS_DV])
+        self._fall = tuple([zero + (dv * 100 - _HYSTERESIS_MV) * 32768 // span_mv for dv in _THRESHOLDS_DV])
         self._diode_lost = zero + (_DIODE_MV + _HYSTERESIS_MV) * 32768 // span_mv
         self._diode_found = zero + (_DIODE_MV - _HYSTERESIS_MV) * 32768 // span_mv
         self._band = A

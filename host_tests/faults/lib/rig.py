@@ -17,7 +17,7 @@ import machine
 import simulation
 import vfs
 from csms import Backend
-from flash import Slice
+from flash_slice import Slice
 from flashes import PowerCut
 from station.app import App
 from station.ocpp import link
