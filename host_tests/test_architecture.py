@@ -32,6 +32,7 @@ COMPOSITION = {APP, "main", "boot"}
 SANS_IO = {
     "station.ocpp.websocket",
     "station.ocpp.framer",
+    "station.ocpp.json_head",
     "station.ocpp.json_stream",
     "station.ocpp.schema",
     "station.ocpp.messages",

@@ -1,4 +1,4 @@
-"""A station on the emulated board qemu_mps2, as a child process; `python -m tools.emulate` is `tools.run` on that board.
+"""A station on the emulated board qemu_mps2, as a child process; `tools.run --board qemu_mps2` uses it.
 
 `EmulatedStation` is used as `StationProcess` is. Its state directory holds the flash's image and the world; killing
 it is a power cut. The backend on this machine's loopback is reached, the control port comes by a forwarded one.
@@ -9,6 +9,7 @@ import copy
 import functools
 import json
 import socket
+from pathlib import Path
 
 from tools import emulator, sources
 from tools.build_qemu import image
@@ -64,6 +65,8 @@ class EmulatedStation(StationProcess):
         path = self.state_dir / "provision.json"
         path.write_text(json.dumps(words))
         arguments = {"provision": path, "state": self.state_dir, **self._arguments}
+        if self.extension:
+            arguments["extension"] = Path(self.extension).resolve()
         if self.heap:
             arguments["heap"] = self.heap
         forward = ()

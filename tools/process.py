@@ -35,7 +35,7 @@ def announced(line):
 
 
 class StationProcess:
-    """One station on the unix board. `provisioning` is a dict or a file's path, `state` a directory that outlives restarts."""
+    """One station on the unix board; `provisioning`: a dict or a file's path, `state`: a directory, kept."""
 
     def __init__(
         self,

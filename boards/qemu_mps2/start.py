@@ -12,17 +12,21 @@ import qemu
 WRONG_STATUS = 2
 
 
-def run_script(path: str) -> None:
+def mount_host() -> None:
     import vfs
     from hostfs import Host
 
+    vfs.mount(Host(), "/host")
+
+
+def run_script(path: str) -> None:
     if qemu.argument("devices") != "simulated":
         import umachine
         import utime
 
         sys.modules["machine"] = umachine
         sys.modules["time"] = utime
-    vfs.mount(Host(), "/host")
+    mount_host()
     for folder in (qemu.argument("path") or "").split(":"):
         if folder:
             sys.path.insert(0, "/host" + folder)
@@ -38,6 +42,14 @@ def boot() -> None:
     import board
     from station.provisioning import ProvisioningError
 
+    extension = qemu.argument("extension")
+    if extension:
+        mount_host()
+        folder, _, name = extension.rpartition("/")
+        sys.path.append("/host" + folder)
+        board.EXTENSIONS = (name[: -len(".py")],)
+    elif qemu.argument("play") is not None:
+        board.EXTENSIONS = ("player",)
     try:
         board.setup()
     except (OSError, ValueError) as error:

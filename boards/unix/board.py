@@ -8,7 +8,6 @@ import json
 import machine
 import outlet
 import store
-from control import Control
 from flash import FileFlash
 from flash_slice import Slice
 from meter_models import MODELS
@@ -172,6 +171,8 @@ def readers() -> "tuple[dict, ...]":
 
 async def started(app) -> None:
     """The station is built: open the control port and print it, as the process's first line, and keep the world."""
+    from control import Control
+
     control = Control(_world, app)
     if _control_port is not None:
         print(json.dumps({"control": await control.listen(_control_port)}))

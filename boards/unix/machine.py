@@ -7,6 +7,7 @@ What needs no models, timers and clocks, is in port.py.
 
 import sys
 
+import utime
 from port import *  # noqa: F403 - what the built-in one lacks here
 from port import restart
 

@@ -1,4 +1,4 @@
-"""What the `machine` of a board's port has and that of the unix port has not: timers, masking of interrupts, watchdog, clock.
+"""What a port's `machine` has and the unix port's has not: timers, masking of interrupts, watchdog, clock.
 
 `boards/unix/machine.py` gives all of it on; another board that shares those models has a `port.py` of its own.
 """

@@ -11,7 +11,6 @@ import sys
 from micropython import const
 
 from station import provisioning
-from station.charging import id_tag
 from station.charging.authorization import Authorization
 from station.charging.cache import Cache
 from station.charging.charge_point import ChargePoint
@@ -25,17 +24,12 @@ from station.charging.transaction import Ledger
 from station.clock import Clock
 from station.drivers import meter_types, system, timer
 from station.drivers.alarm_contacts import AlarmContacts
-from station.drivers.card_reader import CardReader
 from station.drivers.contactor import Contactor
 from station.drivers.ethernet import Ethernet
 from station.drivers.lamp import Lamp
 from station.drivers.lock import Lock
 from station.drivers.meter import Meter
-from station.drivers.mfrc522 import Mfrc522
 from station.drivers.modbus_bus import Bus
-from station.drivers.pilot import Pilot
-from station.drivers.pilot_gated import GatedPilot
-from station.drivers.rfid_reader import RfidReader
 from station.drivers.watchdog import Watchdog
 from station.log import Log
 from station.ocpp import websocket
@@ -60,7 +54,7 @@ from station.storage.journal import Journal
 from station.storage.region import Region
 from station.supervisor import Supervisor
 
-_LOG_BYTES = const(8192)
+_LOG_BYTES = const(8192)  # unless the board has another LOG_BYTES
 _PARITIES = {"none": None, "even": 0, "odd": 1}  # as machine.UART takes them
 _FEED_MS = const(1000)
 _PATIENCE = const(15)  # times _FEED_MS: a connector may wait for a bus on which eight meters are dead
@@ -82,7 +76,7 @@ class App:
     def __init__(self, board) -> None:
         self._board = board
         self._spectators = Spectators()
-        self._log = log = Log(_LOG_BYTES, echo=self._echo)
+        self._log = log = Log(getattr(board, "LOG_BYTES", _LOG_BYTES), echo=self._echo)
         self._provisioning = given = provisioning.parse(board.provisioning())
         filesystem.mount(board.filesystem(), log)
         self._clock = clock = Clock(_count_boot(log))
@@ -147,7 +141,7 @@ class App:
 
     def _build_devices(self, i: int, pins: dict, given) -> Devices:
         period_ms = self._board.INTERLOCK_PERIOD_MS
-        pilot = (GatedPilot if "sense" in pins["pilot"] else Pilot)(**pins["pilot"])
+        pilot = _build_pilot(pins["pilot"])
         contactor = Contactor(period_ms=period_ms, **pins["contactor"])
         lock = Lock(*pins["lock"]) if given.lock else None
         faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]), AT_ONCE)
@@ -175,10 +169,16 @@ class App:
         taken.append(address)
         return Meter(bus, address, kind)
 
-    def _build_reader(self, board, row: dict) -> "tuple[str, CardReader | RfidReader]":
+    def _build_reader(self, board, row: dict) -> tuple:
         """A card reader and its name for the log."""
         if row["kind"] == "serial":
+            from station.drivers.card_reader import CardReader  # a driver takes its memory where there is its device
+
             return str(row["uart"]), CardReader(board.uart(row["uart"]), self._log)
+        from station.charging import id_tag
+        from station.drivers.mfrc522 import Mfrc522
+        from station.drivers.rfid_reader import RfidReader
+
         name = "%s/%s" % (row["spi"], row["select"])
         chip = Mfrc522(board.spi(row["spi"]), row["select"], row["reset"])
         return name, RfidReader(chip, lambda uid: id_tag.of_uid(uid, self._settings), name, self._log)
@@ -362,6 +362,16 @@ def _boot_notification(given) -> dict:
         "chargePointSerialNumber": given.serial,
         "firmwareVersion": given.firmware_version,
     }
+
+
+def _build_pilot(row: dict):
+    if "sense" in row:
+        from station.drivers.pilot_gated import GatedPilot
+
+        return GatedPilot(**row)
+    from station.drivers.pilot import Pilot
+
+    return Pilot(**row)
 
 
 def _card_task(charge_point, reader, connector_ids: tuple):

@@ -12,8 +12,8 @@ MAX_COUNT = const(125)  # registers in one request
 OVERHEAD = const(5)  # address, function, length and CRC around the data
 EXCEPTION_SIZE = const(5)  # address, function | 0x80, exception code, CRC
 
-# One entry a nibble of the polynomial 0xA001, low bytes and high bytes. In bytes, for a frozen tuple keeps an integer above
-# 8191 as a big one, and with such each step of the sum would allocate.
+# One entry a nibble of the polynomial 0xA001, low bytes and high bytes. In bytes, for a frozen tuple keeps an integer
+# above 8191 as a big one, and with such each step of the sum would allocate.
 _CRC_LOW = b"\x00\x01\x01\x00\x01\x00\x00\x01\x01\x00\x00\x01\x00\x01\x01\x00"
 _CRC_HIGH = b"\x00\xcc\xd8\x14\xf0\x3c\x28\xe4\xa0\x6c\x78\xb4\x50\x9c\x88\x44"
 

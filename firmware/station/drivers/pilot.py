@@ -22,8 +22,8 @@ LOST = const(7)  # the pilot could not be measured
 
 _FREQUENCY = const(1000)  # Hz
 _STEADY_HIGH = const(65535)
-# Between the neighbours A|B|C|D|E|F. In 0.1 V: a frozen tuple keeps an integer above 8191 as a big one, and what is worked
-# out from it is one too, with which no interrupt may calculate.
+# Between the neighbours A|B|C|D|E|F. In 0.1 V: a frozen tuple keeps an integer above 8191 as a big one, and what is
+# worked out from it is one too, with which no interrupt may calculate.
 _THRESHOLDS_DV = (105, 75, 45, 15, -60)
 _DIODE_MV = const(-10500)
 _HYSTERESIS_MV = const(300)
