@@ -95,6 +95,8 @@ class Connector:
         self._stopping: tuple[str, str | None] = None  # (reason, id_tag) of a stop that is asked for
         self._patient_until = 0  # uptime until which a car that has not asked for energy yet is Preparing
         self._store_at = 0  # uptime at which an end that the flash refused is stored again, 0: it was not refused
+        self._supplying = False  # are the coils on, as of the latest step?
+        self._tripped = False  # an alarm contact opened the coils, and the car still waits for them
         self._spent = False  # an invalid card's allowance is used up, and the transaction goes on without energy
         self._kept_for: str = None  # the card that may take a cable which stayed locked
         self._meter_at = -_METER_IDLE_S
@@ -134,11 +136,13 @@ class Connector:
     def _status_in_transaction(self) -> str:
         if self._spent:
             return status.SUSPENDED_EVSE
-        if self._interlock.supplies:
+        if self._supplying:
             return status.CHARGING
         if self.plugged and self._clock.uptime() <= self._patient_until:
             return status.PREPARING
         if self._interlock.state == pilot.D:  # it asks for energy that this place may not give
+            return status.SUSPENDED_EVSE
+        if self._tripped:
             return status.SUSPENDED_EVSE
         return status.SUSPENDED_EV
 
@@ -231,6 +235,9 @@ class Connector:
         elif self.grant_held:
             await self._follow_grant()
         await self._read_when_due()
+        self._supplying = self._interlock.supplies
+        waits = self._interlock.state >= pilot.C and not self._supplying
+        self._tripped = waits and (self._tripped or self._faults.holds_open())
         self.tell()
 
     def tell(self) -> None:
