@@ -155,7 +155,7 @@ class Flasher:
             self._verify(wanted)
         if set(owned) != set(wanted):
             self._put_list(list_path, wanted)
-        self._remove_empty_folders(root, plan.remove)
+            self._remove_empty_folders(root, set(owned) - set(wanted))
         link.run("import os\nif hasattr(os, 'sync'): os.sync()")
         return not plan.is_empty
 
@@ -205,10 +205,13 @@ class Flasher:
             raise FlashError(f"{', '.join(wrong)}: not as it was sent. Is the flash worn, or the line bad?")
         self._say(f"verified: the SHA-256 of {len(wanted)} files")
 
-    def _remove_empty_folders(self, root, removed):
-        for path in reversed(flash_plan.folders(removed)):
-            if path != root:
-                self._link.run(f"import os\nif not os.listdir({path!r}): os.rmdir({path!r})")
+    def _remove_empty_folders(self, root, gone):
+        """Those in which only was what is `gone`."""
+        paths = [path for path in reversed(flash_plan.folders(gone)) if path != root]
+        self._link.run(
+            f"import os\nfor path in {paths!r}:\n"
+            " try:\n  if not os.listdir(path): os.rmdir(path)\n except OSError: pass\n"
+        )
 
     # --- as a ROMFS image
 
