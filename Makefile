@@ -8,7 +8,7 @@ BOARD  ?= qemu_mps2
 T      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test powercut lint bench clean firmware test-board
+.PHONY: help run test powercut lint bench clean firmware flash provision shell logs test-board
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,18 @@ test-board: $(READY) ## the tests of the emulated board; fetches a compiler, QEM
 
 firmware: $(READY) ## an image of a board: make firmware BOARD=qemu_mps2
 	@$(BIN)/python -m tools.firmware $(BOARD)
+
+flash: $(READY) ## the firmware onto a board that runs MicroPython: make flash BOARD=esp32_eth PORT=/dev/ttyUSB0
+	@$(BIN)/python -m tools.flash $(BOARD) $(PORT) $(if $(SOFT),--soft)
+
+provision: $(READY) ## a board's provisioning file: make provision BOARD=… PORT=… FILE=station.json [CA=ca.pem]
+	@$(BIN)/python -m tools.provision $(BOARD) "$(PORT)" "$(FILE)" $(if $(CA),--ca "$(CA)")
+
+shell: $(READY) ## MicroPython's prompt on a board: make shell PORT=…
+	@$(BIN)/python -m tools.shell $(PORT) $(if $(RUN),--run '$(RUN)')
+
+logs: $(READY) ## a board's log, until Ctrl-C: make logs PORT=…
+	@$(BIN)/python -m tools.shell $(PORT) --log
 
 powercut: $(READY) ## the power cut at every program and erase; make test takes a sample of them
 	@$(BIN)/python -m pytest host_tests/faults --cuts all $(T)

@@ -98,7 +98,7 @@ def _size(path):
     return [int(word) for word in re.findall(r"\d+", done.stdout.splitlines()[1])[:3]]
 
 
-def build():
+def build(_):
     """Builds both images and yields a line on each."""
     for name in MANIFESTS:
         path = image(name)

@@ -172,7 +172,9 @@ class Outlet:
             self.precharge.drive(level)
         elif terminal == LOCK:
             self.lock.drive(level)
-        elif terminal != PILOT and not LEDS <= terminal < LEDS + 3:
+        elif LEDS <= terminal < LEDS + 3:
+            self._leds[terminal - LEDS] = 65535 if level else 0
+        elif terminal != PILOT:
             raise ValueError("nothing takes an output at terminal %d" % terminal)
 
     def level(self, terminal: int) -> int:

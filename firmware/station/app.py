@@ -16,7 +16,7 @@ from station.charging.authorization import Authorization
 from station.charging.cache import Cache
 from station.charging.charge_point import ChargePoint
 from station.charging.connector import Connector, Devices
-from station.charging.faults import WARNINGS, Faults
+from station.charging.faults import AT_ONCE, WARNINGS, Faults
 from station.charging.interlock import Interlock, together
 from station.charging.local_list import LocalList
 from station.charging.signals import Signals
@@ -121,7 +121,7 @@ class App:
         )
         self._charge_point = ChargePoint(connectors, self._authorization, settings, clock, ledger, log, _AVAILABILITY)
         self._charge_point.load()
-        self._signals = Signals(connectors, lamps, settings)
+        self._signals = Signals(connectors, lamps, settings, self._is_online)
         self._charge_point.on_card = self._signals.answered
 
     def _build_cards(self, board) -> None:
@@ -150,7 +150,7 @@ class App:
         pilot = (GatedPilot if "sense" in pins["pilot"] else Pilot)(**pins["pilot"])
         contactor = Contactor(period_ms=period_ms, **pins["contactor"])
         lock = Lock(*pins["lock"]) if given.lock else None
-        faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]))
+        faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]), AT_ONCE)
         warnings = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] in WARNINGS]))
         interlock = Interlock(pilot, contactor, faults, lock, period_ms=period_ms)
         self._interlocks.append(interlock)
@@ -248,9 +248,20 @@ class App:
                 interlock.open()
 
     async def _run(self) -> None:
-        board, start = self._board, self.supervisor.start
+        board = self._board
         step = together(self._interlocks)
         ticking = timer.every(board.INTERLOCK_PERIOD_MS, step, board.INTERLOCK_HARD, board.INTERLOCK_TIMER)
+        # from here on, so that a start which hangs ends in a reset, too
+        feeding = asyncio.create_task(self._feed(ticking))
+        try:
+            await self._start()
+            await feeding
+        finally:
+            feeding.cancel()
+
+    async def _start(self) -> None:
+        """Start every task; the backend's once each connector has looked at its cable."""
+        board, start = self._board, self.supervisor.start
         await board.started(self)
         for connector in self._charge_point.connectors:
             self.supervisor.start_critical("connector %d" % connector.connector_id, connector.run, _PATIENCE)
@@ -273,7 +284,6 @@ class App:
         start("local list", self._local_list.run)
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
-        await self._feed(ticking)
 
     async def _feed(self, ticking) -> None:
         """Feed the watchdog while every critical task reports in and every interlock passes; keeps the timer alive."""

@@ -2,8 +2,8 @@
 
 Vendor "test.echo": without messageId or with one that is not known the data comes back. Messages: "refuse", "break"
 (a handler that fails), "later" (one that waits), "send" (sends a DataTransfer of its own and tells its answer), "die"
-(a task dies), "doom" (a critical task dies again and again), "stall" (one waits for ever), "hang"
-(holds the loop). Vendor "test.strict" knows one message, "only".
+(a task dies), "doom" (a critical task dies again and again), "hang" (holds the loop). Vendor "test.strict" knows one
+message, "only".
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class Echo:
         self._backend = app.backend
         self._supervisor = app.supervisor
         self._fatal = asyncio.Event()
-        for name in ("refuse", "break", "later", "send", "die", "doom", "stall", "hang"):
+        for name in ("refuse", "break", "later", "send", "die", "doom", "hang"):
             app.data_transfer.register(VENDOR, name, getattr(self, "do_" + name))
         app.data_transfer.register(VENDOR, None, self.do_echo)
         app.data_transfer.register("test.strict", "only", self.do_echo)
@@ -53,10 +53,6 @@ class Echo:
         self._supervisor.start_critical("doomed", self.doomed, 1)
         return "Accepted", None
 
-    def do_stall(self, data: "str | None") -> tuple:
-        self._supervisor.start_critical("stalled", self.stalled, 1)
-        return "Accepted", None
-
     def do_hang(self, data: "str | None") -> tuple:
         time.sleep_ms(2000)
         return "Accepted", None
@@ -65,10 +61,6 @@ class Echo:
         await self._fatal.wait()
         self._fatal.clear()
         raise RuntimeError("died on demand")
-
-    async def stalled(self, report) -> None:
-        report()
-        await asyncio.Event().wait()
 
     async def doomed(self, report) -> None:
         raise RuntimeError("doomed")

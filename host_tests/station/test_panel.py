@@ -1,7 +1,7 @@
 """What a person at the station sees and touches: lamps, and the contacts that take the energy away."""
 
 import pytest
-from sessions import CALM, CARD, begin, configure, connector_is, finish, online, stopped, until
+from sessions import CALM, CARD, begin, configure, connector_is, finish, offline, online, pass_until, stopped, until
 
 
 async def test_the_lamp_follows_the_session(csms, station):
@@ -66,3 +66,48 @@ async def test_a_residual_current_without_a_cable_stands_while_its_contact_does(
     await box.control("fault", connector=1, code="ResidualCurrent", on=False)
     await csms.status(1, "Available", errorCode="NoError")
     await begin(csms, box)
+
+
+async def test_a_residual_current_that_is_over_when_the_contact_is_open_is_told_all_the_same(csms, station):
+    """The trip takes away what it was tripped by: the station must not close again on its own."""
+    box = await station(settings=CALM)
+    await online(csms, box)
+    session = await begin(csms, box)
+    await connector_is(box, contactor=True)
+    await box.control("fault", connector=1, code="ResidualCurrent")
+    await connector_is(box, contactor=False)
+    await box.control("fault", connector=1, code="ResidualCurrent", on=False)
+    assert (await stopped(csms, session))["reason"] == "Other"
+    await csms.status(1, "Faulted", errorCode="GroundFailure", vendorErrorCode="ResidualCurrent")
+    await box.unplug()
+    await csms.status(1, "Available", errorCode="NoError")
+
+
+async def test_a_contact_that_chatters_does_not_make_the_contactor_chatter(csms, station):
+    closings = []
+
+    def note(event):
+        if event["event"] == "contactor" and event["closed"]:
+            closings.append(event["at_ms"])
+
+    box = await station(settings=CALM, on_event=note)
+    await online(csms, box)
+    session = await begin(csms, box)
+    await until(box, lambda _: closings)
+    for on in (True, False) * 10:
+        await box.control("fault", connector=1, code="HighTemperature", on=on)
+    await until(box, lambda state: state["connectors"][0]["status"] in ("Charging", "Faulted"))
+    state = await connector_is(box)
+    if state["status"] == "Faulted":  # two looks in a row found it open
+        assert (await stopped(csms, session))["reason"] == "Other"
+    else:
+        await finish(csms, box, session)
+    assert len(closings) <= 2
+
+
+async def test_a_station_without_its_backend_says_so(csms, station):
+    box = await station(settings=CALM)
+    await online(csms, box)
+    await offline(csms, box)
+    for colour in ("white", "green", "white"):
+        await pass_until(box, lambda state, colour=colour: state["connectors"][0]["lamp"] == colour, step=0.05)

@@ -371,18 +371,6 @@ async def test_a_critical_task_that_keeps_dying_ends_in_a_reset(csms, station):
     assert (await stopped(csms, session))["reason"] == "PowerLoss"
 
 
-async def test_a_critical_task_that_does_not_report_in_ends_in_a_reset(csms, station):
-    """It exists, and waits for what never comes."""
-    box = await station(extension=EXTENSION, settings=CALM)
-    await online(csms, box)
-    await order(csms, "stall")
-    await logged(box, "task stalled has not reported in")
-    await box.restarted(2)
-    assert box.exit_status == RESET_STATUS
-    await logged(box, "watchdog: not fed")
-    await until(box, lambda state: state["online"])
-
-
 async def test_a_loop_that_hangs_ends_in_a_reset(csms, station):
     box = await station(extension=EXTENSION, settings=CALM)
     await online(csms, box)

@@ -441,6 +441,20 @@ class FaultTest(_Case, unittest.TestCase):
         self.assertEqual(self.stops(), [(1300, "EmergencyStop", None)])
         self.assertFalse(self.closed)
 
+    def test_a_glitch_of_a_contact_is_a_pause_by_the_station_and_no_end(self):
+        self.charge(300)
+        self.outlet.inputs.glitch = True
+        self.outlet.passes(1)
+        self.assertFalse(self.closed)
+        self.run_steps(3)
+        self.assertEqual((self.connector.status, self.connector.error[0]), ("SuspendedEVSE", "NoError"))
+        self.assertFalse(self.closed)
+        self.outlet.inputs.glitch = False
+        self.run_steps(2)
+        self.assertTrue(self.closed)
+        self.assertEqual(self.statuses[-2:], ["SuspendedEVSE", "Charging"])
+        self.assertEqual(self.stops(), [])
+
     def test_a_warning_is_told_and_stops_nothing(self):
         self.charge()
         self.outlet.warnings.alarms = ["WeakSignal"]

@@ -170,6 +170,13 @@ class FaultsTest(unittest.TestCase):
         self.faults.tolerated = ()
         self.assertEqual(self.faults.first()[2], "MeterSilent")
 
+    def test_what_is_too_short_to_tell_holds_it_open_all_the_same(self):
+        self.assertFalse(self.faults.holds_open())
+        self.inputs.glitch = True
+        self.assertEqual(self.update(), "NoError")
+        self.assertFalse(self.faults.any())
+        self.assertTrue(self.faults.holds_open())
+
     def test_every_code_is_one_of_the_standards(self):
         for vendor_code in (
             "EmergencyStop",

@@ -1,8 +1,9 @@
-"""charging/signals.py: the pattern of each status, and the blinks that answer a card."""
+"""charging/signals.py: the pattern of each status, the blinks that answer a card, the dash of being offline."""
 
 import asyncio
 import unittest
 
+import micropython
 from station.charging import signals, status
 from station.drivers import lamp as driver
 
@@ -41,7 +42,11 @@ class SignalsTest(unittest.TestCase):
         self.connectors = [FakeConnector(1), FakeConnector(2), FakeConnector(3)]
         self.lamps = [FakeLamp(), None, FakeLamp()]
         self.now = 1000
-        self.signals = signals.Signals(self.connectors, self.lamps, self.settings, lambda: self.now)
+        self.signals = signals.Signals(self.connectors, self.lamps, self.settings, self.is_online, lambda: self.now)
+        self.online = True
+
+    def is_online(self):
+        return self.online
 
     def colours(self, ms, lamp=0, step=50):
         """[(colour, ms), …] of a lamp from now on."""
@@ -107,6 +112,58 @@ class SignalsTest(unittest.TestCase):
 
     def test_a_station_without_lamps(self):
         async def test():
-            await signals.Signals(self.connectors, [None] * 3, self.settings).run()
+            await signals.Signals(self.connectors, [None] * 3, self.settings, self.is_online).run()
 
         asyncio.run(test())
+
+    def test_offline_a_white_dash_comes_over_the_status(self):
+        self.online = False
+        _, on_ms, off_ms = signals.OFFLINE
+        period = on_ms + off_ms
+        self.now = 7 * period
+        dash = [(signals.WHITE, on_ms), (signals.GREEN, off_ms)]
+        self.assertEqual(self.colours(2 * period), dash * 2)
+        self.online = True
+        self.assertEqual(self.colours(period), [(signals.GREEN, period)])
+
+    def test_a_dash_does_not_spoil_a_cards_answer_nor_the_start(self):
+        self.online = False
+        self.now = 0
+        self.signals.answered(False, (1,))
+        self.assertEqual(self.colours(900), [(signals.RED, 150), (signals.DARK, 150)] * 3)
+        self.connectors[0].looked.clear()
+        self.now = 3000
+        self.assertEqual(self.colours(200), [(signals.WHITE, 200)])
+
+    def test_a_blinking_status_goes_on_behind_the_dash(self):
+        self.online = False
+        self.connectors[0].status = status.PREPARING
+        self.now = 3000
+        self.assertEqual(self.colours(1000)[:2], [(signals.WHITE, 100), (signals.GREEN, 400)])
+
+    def test_a_step_allocates_nothing(self):
+        self.online = False
+        self.lamps = [Unboxed(), None, Unboxed()]
+        self.signals = signals.Signals(self.connectors, self.lamps, self.settings, self.is_online, lambda: self.now)
+        self.signals.answered(True, (1,))
+        self.connectors[2].status = status.PREPARING
+        step = self.signals.step
+        micropython.heap_lock()
+        try:
+            for _ in range(100):
+                step()
+                self.now += 50
+        finally:
+            micropython.heap_unlock()
+        self.assertEqual(self.lamps[0].seen & (1 << signals.GREEN | 1 << signals.WHITE), 1 << 2 | 1 << 7)
+        self.assertEqual(self.lamps[2].seen, 1 << signals.DARK | 1 << signals.GREEN | 1 << signals.WHITE)
+
+
+class Unboxed:
+    """Notes without allocating which colours it was told."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def show(self, colours, intensity):
+        self.seen |= 1 << colours

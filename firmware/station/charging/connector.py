@@ -96,6 +96,7 @@ class Connector:
         self._patient_until = 0  # uptime until which a car that has not asked for energy yet is Preparing
         self._store_at = 0  # uptime at which an end that the flash refused is stored again, 0: it was not refused
         self._supplying = False  # are the coils on, as of the latest step?
+        self._tripped = False  # an alarm contact opened the coils, and the car still waits for them
         self._spent = False  # an invalid card's allowance is used up, and the transaction goes on without energy
         self._kept_for: str = None  # the card that may take a cable which stayed locked
         self._meter_at = -_METER_IDLE_S
@@ -140,6 +141,8 @@ class Connector:
         if self.plugged and self._clock.uptime() <= self._patient_until:
             return status.PREPARING
         if self._interlock.state == pilot.D:  # it asks for energy that this place may not give
+            return status.SUSPENDED_EVSE
+        if self._tripped:
             return status.SUSPENDED_EVSE
         return status.SUSPENDED_EV
 
@@ -233,6 +236,8 @@ class Connector:
             await self._follow_grant()
         await self._read_when_due()
         self._supplying = self._interlock.supplies
+        waits = self._interlock.state >= pilot.C and not self._supplying
+        self._tripped = waits and (self._tripped or self._faults.holds_open())
         self.tell()
 
     def tell(self) -> None:

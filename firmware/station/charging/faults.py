@@ -13,6 +13,9 @@ from station.charging import interlock as lock_of
 # inputs that tell of a condition with which charging may go on (OCPP 1.6 §4.9: reported, but not as Faulted)
 WARNINGS = ("EVCommunicationError", "WeakSignal")
 
+# inputs of which it counts that they tripped, not for how long
+AT_ONCE = ("EmergencyStop", "ResidualCurrent")
+
 # vendorErrorCode: (errorCode, info, stays until the cable is out)
 _KINDS = {
     # of alarm contacts; the others have an errorCode for their code
@@ -53,6 +56,10 @@ class Faults:
 
     def _grave(self) -> list:
         return [code for code in self._standing if code not in self.tolerated] if self.tolerated else self._standing
+
+    def holds_open(self) -> bool:
+        """Does an alarm contact keep the contactor open, be it one that was too short for a fault?"""
+        return self._inputs.any()
 
     def has(self, vendor_code: str) -> bool:
         return vendor_code in self._standing

@@ -1,7 +1,8 @@
 """What the lamps say: a pattern for each status of a connector, and a short one for a card that was read.
 
 `PATTERNS` is the table, to be read with a finger. `run()` looks at the statuses and moves the lamps; a card's answer
-goes before the status until it has blinked `BlinkRepeat` times (OCPP 1.6 §9.1.4). `LightIntensity` (§9.1.11) dims all.
+goes before the status until it has blinked `BlinkRepeat` times (OCPP 1.6 §9.1.4). While the backend cannot be reached
+a white dash comes over the status now and then. `LightIntensity` (§9.1.11) dims all. A step allocates nothing.
 """
 
 import asyncio
@@ -41,6 +42,7 @@ PATTERNS = {
 STARTING = (WHITE, 200, 200)
 ACCEPTED = (GREEN, 150, 150)
 REFUSED = (RED, 150, 150)
+OFFLINE = (WHITE, 100, 2900)  # over the pattern of the status, which goes on behind it
 
 _STEP_MS = const(50)
 
@@ -61,7 +63,7 @@ class Signal:
         self._blinks = repeat
         self._since = now
 
-    def show(self, pattern: "tuple[int, int, int]", intensity: int, now: int) -> None:
+    def show(self, pattern: "tuple[int, int, int]", intensity: int, now: int, online: bool = True) -> None:
         """Move the lamp to where it should be at `now`."""
         if self._answer:
             _, on_ms, off_ms = self._answer
@@ -73,17 +75,30 @@ class Signal:
         self._pattern = pattern
         colour, on_ms, off_ms = self._answer or pattern
         phase = time.ticks_diff(now, self._since) % (on_ms + off_ms)
-        self._lamp.show(colour if phase < on_ms else DARK, intensity)
+        if phase >= on_ms:
+            colour = DARK
+        if not online and not self._answer and now % (OFFLINE[1] + OFFLINE[2]) < OFFLINE[1]:
+            colour = OFFLINE[0]
+        self._lamp.show(colour, intensity)
 
 
 class Signals:
-    """The lamps of the station: `lamps` has one for each of `connectors`, or None where there is none."""
+    """The lamps of the station: `lamps` has one for each of `connectors`, or None where there is none.
+
+    `is_online()` tells whether the backend can be reached.
+    """
 
     def __init__(
-        self, connectors: "Any", lamps: "list", settings: "Settings", ticks_ms: "Callable[[], Any]" = time.ticks_ms
+        self,
+        connectors: "Any",
+        lamps: "list",
+        settings: "Settings",
+        is_online: "Callable[[], bool]",
+        ticks_ms: "Callable[[], int] | None" = None,
     ) -> None:
+        self._is_online = is_online
         self._settings = settings
-        self._ticks_ms = ticks_ms
+        self._ticks_ms = ticks_ms or time.ticks_ms
         self._rows = [(connector, Signal(lamp)) for connector, lamp in zip(connectors, lamps) if lamp]
 
     def answered(self, accepted: bool, connector_ids: "tuple[int, ...]") -> None:
@@ -94,9 +109,14 @@ class Signals:
 
     def step(self) -> None:
         """One look at every connector."""
-        intensity, now = self._settings["LightIntensity"], self._ticks_ms()
+        intensity = self._settings["LightIntensity"]
+        now = self._ticks_ms()
+        online = self._is_online()
         for connector, signal in self._rows:
-            signal.show(PATTERNS[connector.status] if connector.looked.is_set() else STARTING, intensity, now)
+            if connector.looked.is_set():
+                signal.show(PATTERNS[connector.status], intensity, now, online)
+            else:
+                signal.show(STARTING, intensity, now)
 
     async def run(self) -> None:
         """The task of the lamps; ends at once where there are none."""

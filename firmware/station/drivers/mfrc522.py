@@ -97,7 +97,7 @@ class Mfrc522:
     """
 
     def __init__(self, spi: "dict[str, Any]", select, reset=None) -> None:
-        wires = {name: Pin(value) for name, value in spi.items() if name != "id"}
+        wires: "dict[str, Any]" = {name: Pin(value) for name, value in spi.items() if name != "id"}
         self._spi = SPI(spi["id"], baudrate=_BAUD, polarity=0, phase=0, **wires)
         self._select = Pin(select, Pin.OUT, value=1)
         self._reset = None if reset is None else Pin(reset, Pin.OUT, value=0)  # in power-down until `start`

@@ -117,7 +117,7 @@ class FakeLock:
 
 
 class FakeInputs:
-    """`alarms` are active."""
+    """`alarms` are active; `glitch`: something holds the contactor open and is too short to tell."""
 
     codes = (
         "EmergencyStop",
@@ -132,9 +132,10 @@ class FakeInputs:
 
     def __init__(self):
         self.alarms = []
+        self.glitch = False
 
     def any(self) -> bool:
-        return len(self.alarms) > 0
+        return self.glitch or len(self.alarms) > 0
 
     def active(self) -> list:
         return list(self.alarms)
