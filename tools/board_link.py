@@ -15,8 +15,8 @@ import serial.tools.list_ports
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-ENTER_S = 6
-TRY_S = 1
+ENTER_S = 12
+TRY_S = 2
 BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ANSWER_S = 10  # to a few bytes of the raw REPL's own
 COMES_BACK_S = 15  # a board with USB of its own is gone while it resets

@@ -103,6 +103,9 @@ class App:
         self._interlocks = []
         self._lines = {}  # key of the UART: (its Bus, addresses of the meters on it)
         connectors, lamps = [], []
+        if given.connectors > board.MAX_CONNECTORS:
+            expected = "at most %d on this board" % board.MAX_CONNECTORS
+            raise provisioning.ProvisioningError("connectors.count: expected %s, got %d" % (expected, given.connectors))
         for i in range(1, given.connectors + 1):
             pins = board.connector(i)
             devices = self._build_devices(i, pins, given)
@@ -143,6 +146,8 @@ class App:
         period_ms = self._board.INTERLOCK_PERIOD_MS
         pilot = _build_pilot(pins["pilot"])
         contactor = Contactor(period_ms=period_ms, **pins["contactor"])
+        if given.lock and not pins["lock"]:
+            raise provisioning.ProvisioningError("connectors.lock: expected false, this board has no lock, got True")
         lock = Lock(*pins["lock"]) if given.lock else None
         faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]), AT_ONCE)
         warnings = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] in WARNINGS]))
