@@ -35,6 +35,20 @@ from station.provisioning import ProvisioningError  # noqa: E402
 
 asyncio.Event, asyncio.Lock, asyncio.StreamReader, asyncio.gather, asyncio.wait_for, asyncio.ThreadSafeFlag  # noqa: B018
 
+# what the firmware imports late: the files it would come from are out of reach by then
+for name in (
+    "station.charging.id_tag",
+    "station.drivers.card_reader",
+    "station.drivers.mfrc522",
+    "station.drivers.pilot",
+    "station.drivers.pilot_gated",
+    "station.drivers.rfid_reader",
+    "station.ocpp.streamed_call",
+    "station.storage.cards.rebuild",
+    "station.storage.cards.update",
+):
+    __import__(name)
+
 # no car: +12 V by the board's own calibration
 pilot = board.connector(1)["pilot"]
 machine.PILOT = pilot["zero"] + 12000 * 32768 // pilot["span_mv"]
