@@ -63,7 +63,7 @@ from station.supervisor import Supervisor
 _LOG_BYTES = const(8192)
 _PARITIES = {"none": None, "even": 0, "odd": 1}  # as machine.UART takes them
 _FEED_MS = const(1000)
-_PATIENCE = const(15)  # times _FEED_MS: a connector may wait for a bus on which eight meters are dead
+_PATIENCE = const(30)  # times _FEED_MS: a connector may wait 21 s for a line on which eight meters are dead
 _SETTINGS = filesystem.ROOT + "/settings.json"
 _SECRET = filesystem.ROOT + "/secret"
 _AVAILABILITY = filesystem.ROOT + "/availability.json"

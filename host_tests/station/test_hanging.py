@@ -9,7 +9,7 @@ from sessions import CALM, begin, connector_is, logged, online, stopped
 from tools.process import RESET_STATUS
 
 EXTENSION = Path(__file__).with_name("hanging_extension.py")
-TURNS = 25  # at least so many times is the watchdog's feeder given a turn: more than anyone's patience
+TURNS = 45  # at least so many times is the watchdog's feeder given a turn: more than anyone's patience
 
 
 async def turns(box):

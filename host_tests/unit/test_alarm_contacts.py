@@ -111,6 +111,20 @@ class TestAlarmContacts(unittest.TestCase):
                 self.inputs.active()
                 self.assertTrue(self.inputs.any(), (moment, code))
 
+    def test_a_look_while_all_is_well_opens_nothing(self):
+        """Whatever moment of it an interrupt finds."""
+        read, seen = self.inputs._reads[0], []
+
+        def interrupted():
+            if not seen:
+                seen.append(None)  # the pass reads the input, too
+                seen[0] = self.inputs.any()
+            return read()
+
+        self.inputs._reads = (interrupted,) + self.inputs._reads[1:]
+        self.assertEqual(self.inputs.active(), [])
+        self.assertEqual(seen, [False])
+
     def interrupt_at(self, moment, code):
         """While the look reads this input a pass of the interlock comes, during which `code` alarms."""
         reads = list(self.inputs._reads)

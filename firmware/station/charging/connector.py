@@ -101,6 +101,7 @@ class Connector:
         self._kept_for: str = None  # the card that may take a cable which stayed locked
         self._meter_at = -_METER_IDLE_S
         self._meter_failures = 0
+        self._interlock_failures = 0  # that the log has heard of
         self._told: tuple = None
         self.listener: ChargePoint = (
             None  # status_changed(connector), aligned(connector, stamp, measurement), store_full()
@@ -239,6 +240,12 @@ class Connector:
         waits = self._interlock.state >= pilot.C and not self._supplying
         self._tripped = waits and (self._tripped or self._faults.holds_open())
         self.tell()
+
+    def _hear_interlock(self) -> None:
+        """It cannot log what it met within an interrupt."""
+        if self._interlock.failures != self._interlock_failures:
+            self._interlock_failures = self._interlock.failures
+            self._log.error("interlock", "%d: a device failed within a pass; opened", self.connector_id)
 
     def tell(self) -> None:
         """Tell the listener if what it was told last is no longer so."""

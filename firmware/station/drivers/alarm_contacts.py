@@ -59,9 +59,11 @@ class AlarmContacts:
         """One look. The codes of the contacts that alarm, in the order of the inputs."""
         found = []
         held = 0
-        # an interrupt may come anywhere in here: it must not find a moment at which nothing holds it open
-        self._seen[self._count + 1] = 1
-        self._seen[self._count] = 0
+        # An interrupt may come anywhere in here. After an alarm it must not find a moment at which nothing holds it open;
+        # while all is well it must not find one at which something does.
+        if self._seen[self._count]:
+            self._seen[self._count + 1] = 1
+            self._seen[self._count] = 0
         for at, read in enumerate(self._reads):
             alarms = read() != self._well[at]
             if self._seen[at]:
