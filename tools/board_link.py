@@ -22,18 +22,17 @@ ANSWER_S = 10  # to a few bytes of the raw REPL's own
 COMES_BACK_S = 15  # a board with USB of its own is gone while it resets
 CHUNK = 1024
 
+_WATCHED = "'station.drivers.watchdog' in __import__('sys').modules"  # the station's watchdog runs
 _FEED = """
-import sys
-if 'station.drivers.watchdog' in sys.modules and not globals().get('_ladepunkt_feeder'):
-    import machine
-    _ladepunkt_wdt = machine.WDT(timeout=8000)
-    for _id in (-1, 3, 1):
-        try:
-            _ladepunkt_feeder = machine.Timer(_id)
-            _ladepunkt_feeder.init(mode=machine.Timer.PERIODIC, period=1000, callback=lambda t: _ladepunkt_wdt.feed())
-            break
-        except ValueError:
-            pass
+import machine
+_ladepunkt_wdt = machine.WDT(timeout=8000)
+for _id in (-1, 3, 1):
+    try:
+        _ladepunkt_feeder = machine.Timer(_id)
+        _ladepunkt_feeder.init(mode=machine.Timer.PERIODIC, period=1000, callback=lambda t: _ladepunkt_wdt.feed())
+        break
+    except ValueError:
+        pass
 """
 
 
@@ -71,17 +70,26 @@ def close(transport):
 
 
 class Link:
-    """`with Link(port) as link:` the board waits for our code; leaving gives it back as it is, at its prompt."""
+    """`with Link(port) as link:` the board waits for our code; leaving gives it back as it is, at its prompt.
 
-    def __init__(self, port):
+    `fresh`: MicroPython is started anew without main.py, so that of the program that ran no timer, no memory, and no
+    code in the flash that we write is in use any more. Its watchdog goes on, and is fed.
+    """
+
+    def __init__(self, port, fresh=False):
         self._port = port
+        self._fresh = fresh
         self._transport = None
 
     def __enter__(self):
         self._transport = opened(self._port)
         try:
             self._enter()
-            self.run(_FEED)
+            watched = self.value(_WATCHED)
+            if self._fresh:
+                self._restart()
+            if watched:
+                self.run(_FEED)
         except BaseException:
             close(self._transport)
             raise
@@ -109,6 +117,13 @@ class Link:
         serial_port.write(b"\r\x01")  # a prompt of our own
         if not self._transport.read_until(1, BANNER, timeout=ANSWER_S).endswith(BANNER):
             raise LinkError(f"{self._port}: MicroPython's raw REPL does not answer; reset the board and try again")
+
+    def _restart(self):
+        transport = self._transport
+        transport.read_until(1, b">", timeout=ANSWER_S)
+        transport.serial.write(b"\x04")
+        if not transport.read_until(1, BANNER, timeout=ENTER_S).endswith(BANNER):
+            raise LinkError(f"{self._port}: MicroPython does not start anew; reset the board and try again")
 
     def __exit__(self, *_):
         with contextlib.suppress(OSError, TransportError):

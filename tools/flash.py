@@ -280,7 +280,7 @@ def main():
     board = BOARDS[words.board]
     try:
         files = firmware(board)
-        with Link(words.port) as link:
+        with Link(words.port, fresh=True) as link:
             Flasher(link, board, files, print, bar if sys.stderr.isatty() else lambda done, total: None).run()
             link.soft_reset() if words.soft else link.reset()
             with contextlib.suppress(KeyboardInterrupt):

@@ -55,11 +55,11 @@ async def tool(module, *words, check=True):
     return process.returncode, output.decode()
 
 
-async def on_board(port, work):
+async def on_board(port, work, fresh=False):
     """`work(link)` in a thread: the emulator's output is read meanwhile."""
 
     def run():
-        with Link(port) as link:
+        with Link(port, fresh) as link:
             return work(link)
 
     return await asyncio.to_thread(run)
@@ -162,7 +162,8 @@ async def test_a_program_that_runs_is_interrupted(start):
     assert not await on_board(port, put({"main.py": b"import time\nwhile True:\n    time.sleep(1)\n"}))
 
 
-async def test_the_watchdog_of_a_station_is_fed_while_the_tools_work(start):
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_the_watchdog_of_a_station_is_fed_while_the_tools_work(start, fresh):
     board, port = await start()
     watchdog = b"import machine\n\nwdt = machine.WDT(timeout=8000)\n"
     main = b"import station.drivers.watchdog\nwhile True:\n    pass\n"
@@ -174,8 +175,19 @@ async def test_the_watchdog_of_a_station_is_fed_while_the_tools_work(start):
         link.run("import time\ntime.sleep(12)", within=30)
         return link.value("(mark, __import__('machine').reset_cause() == __import__('machine').WDT_RESET)")
 
-    assert await on_board(port, work) == (7, False)
+    assert await on_board(port, work, fresh) == (7, False)
     assert board.status is None
+
+
+async def test_nothing_of_the_program_that_ran_is_left_when_files_are_written(start):
+    _, port = await start()
+    main = b"import machine, sys\nticks = [0]\n\ndef tick(t):\n    ticks[0] += 1\n\n"
+    main += b"timer = machine.Timer(-1, period=5, callback=tick)\n"
+    await on_board(port, put({"main.py": main}))
+    await on_board(port, lambda link: link.soft_reset())
+    ran = "ticks[0] > 0 if 'ticks' in globals() else None"
+    assert await on_board(port, lambda link: link.value(f"__import__('time').sleep_ms(100) or {ran}")) is True
+    assert await on_board(port, lambda link: link.value(ran), fresh=True) is None
 
 
 async def test_provisioning_replaces_the_file_as_a_whole(start, tmp_path):
