@@ -51,8 +51,8 @@ lint: $(READY) ## ruff, and the types of firmware/ against the MicroPython stubs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m tools.typecheck
 
-bench: $(READY) ## the figures, printed and written to build/bench.json
-	@$(BIN)/python -m tools.bench
+bench: $(READY) ## the figures, printed and written to build/bench.json; BOARD=qemu_mps2 for the emulated board's
+	@$(BIN)/python -m tools.bench $(if $(findstring command,$(origin BOARD)),$(BOARD))
 
 clean: ## removes build/
 	@rm -rf build

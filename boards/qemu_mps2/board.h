@@ -37,6 +37,7 @@ void board_watchdog_armed(void);
 // clock.c
 void clock_init(void);
 uint64_t clock_ticks(void); // of CLOCK_HZ since start
+uint64_t clock_idle_ticks(void); // of them, those in which the processor was stopped
 
 // rtc.c
 void rtc_init(void);

@@ -37,6 +37,7 @@ _CONTROL_HOST = "0.0.0.0"
 _LOOK_MS = const(20)
 _CABLE_MS = const(5000)  # the control port is announced with an address, or after so long without one
 
+models_bytes = 0  # of the heap that the simulated devices take
 _lan = None
 _control = None
 

@@ -22,6 +22,7 @@
 static uint32_t last;
 static uint32_t wraps;
 static volatile bool event;
+static uint64_t idle; // ticks in which the processor was stopped
 
 void clock_init(void) {
     TIMER0_RELOAD = 0xffffffff;
@@ -98,6 +99,13 @@ void board_event(void) {
     event = true;
 }
 
+uint64_t clock_idle_ticks(void) {
+    uint32_t state = board_irq_off();
+    uint64_t ticks = idle;
+    board_irq_restore(state);
+    return ticks;
+}
+
 void board_poll(void) {
     if (!in_interrupt()) {
         lan_poll();
@@ -122,7 +130,9 @@ void board_wait(int timeout_ms) {
         SYST_RVR = wait * TICKS_PER_MS - 1;
         SYST_CVR = 0;
         SYST_CSR = SYST_ON;
+        uint64_t stopped = clock_ticks();
         __asm volatile ("dsb\n\twfi" : : : "memory");
+        idle += clock_ticks() - stopped;
         SYST_CSR = 0;
         REG(0xe000ed04) = 1 << 25; // the alarm may be pending by now: nobody needs it any more
     }

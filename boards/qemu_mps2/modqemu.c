@@ -97,6 +97,12 @@ static mp_obj_t qemu_host_time(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(qemu_host_time_obj, qemu_host_time);
 
+// busy_ticks(): of 40 ns since the start in which the processor ran, not stopped to wait. With -icount it counts instructions
+static mp_obj_t qemu_busy_ticks(void) {
+    return mp_obj_new_int_from_ull(clock_ticks() - clock_idle_ticks());
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(qemu_busy_ticks_obj, qemu_busy_ticks);
+
 // exit(status): ends the emulator
 static mp_obj_t qemu_exit(mp_obj_t status) {
     board_exit(mp_obj_get_int(status));
@@ -111,6 +117,7 @@ static const mp_rom_map_elem_t qemu_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_write_host_file), MP_ROM_PTR(&qemu_write_host_file_obj) },
     { MP_ROM_QSTR(MP_QSTR_rename_host_file), MP_ROM_PTR(&qemu_rename_host_file_obj) },
     { MP_ROM_QSTR(MP_QSTR_host_time), MP_ROM_PTR(&qemu_host_time_obj) },
+    { MP_ROM_QSTR(MP_QSTR_busy_ticks), MP_ROM_PTR(&qemu_busy_ticks_obj) },
     { MP_ROM_QSTR(MP_QSTR_exit), MP_ROM_PTR(&qemu_exit_obj) },
     { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&board_flash_type) },
 };

@@ -18,7 +18,15 @@ _CHARGE_MS = const(2500)  # long enough for two sampled readings
 
 
 def extend(app) -> None:
+    if qemu.argument("play") == "0":
+        app.watch(_first_call)
     app.supervisor.start("player", lambda: _play(app, int(qemu.argument("play"))))
+
+
+def _first_call(event: dict) -> None:
+    """How long the processor was busy until BootNotification was sent."""
+    if event["event"] == "frame" and "BootNotification" in event["text"]:
+        print(json.dumps({"boot_notification": qemu.busy_ticks()}))
 
 
 async def _until(condition) -> None:
@@ -42,6 +50,7 @@ async def _play(app, count: int) -> None:
         outlet.unplug()
     await _until(lambda: not any([row["transaction"] for row in app.snapshot()["connectors"]]))
     await _until(lambda: not app.snapshot()["journal_depth"])
+    print(json.dumps({"models": board.models_bytes}))
     _say("played")
     qemu.exit(0)
 

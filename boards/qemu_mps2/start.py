@@ -39,8 +39,12 @@ def boot() -> None:
         import utime
 
         sys.modules["time"] = utime
+    import asyncio  # noqa: F401
+    import gc
+
+    gc.collect()
+    before = gc.mem_alloc()
     import board
-    from station.provisioning import ProvisioningError
 
     extension = qemu.argument("extension")
     if extension:
@@ -54,6 +58,10 @@ def boot() -> None:
         board.setup()
     except (OSError, ValueError) as error:
         refuse(str(error))
+    gc.collect()
+    board.models_bytes = gc.mem_alloc() - before
+    from station.provisioning import ProvisioningError
+
     try:
         import main  # noqa: F401 - builds the station and runs it
     except ProvisioningError as error:
