@@ -6,35 +6,13 @@ way in part, as a chip does: MicroPython hands every write to the kernel at once
 itself could lose more; `flush` would be an fsync, thirty times the cost of the write.)
 """
 
-import micropython
 from micropython import const
+from nor import clear_bits, is_erased
 
 _INIT, _DEINIT, _SYNC = const(1), const(2), const(3)
 _BLOCK_COUNT, _BLOCK_SIZE, _BLOCK_ERASE = const(4), const(5), const(6)
 _CHUNK = const(4096)
 _EINVAL = const(22)
-
-
-@micropython.viper
-def clear_bits(cells: ptr8, data: ptr8, length: int) -> int:  # noqa: F821 (viper's own type)
-    """Program `data` into `cells` as NOR does: bits go from 1 to 0 only. Returns the bits' or of what was
-    asked to go from 0 to 1: not 0 is a mistake of the writer."""
-    wrong = 0
-    for i in range(length):
-        new = int(data[i])
-        old = int(cells[i])
-        wrong |= new & ~old & 0xFF
-        cells[i] = old & new
-    return wrong
-
-
-@micropython.viper
-def is_erased(cells: ptr8, length: int) -> bool:  # noqa: F821
-    """Whether all `length` bytes are 0xFF."""
-    for i in range(length):  # noqa: SIM110 (viper has no generator)
-        if int(cells[i]) != 0xFF:
-            return False
-    return True
 
 
 class FileFlash:

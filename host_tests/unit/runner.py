@@ -47,4 +47,5 @@ def main(path):
                 print(json.dumps({"test": case_name + "." + test_name, "outcome": outcome, "text": text}))
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])
