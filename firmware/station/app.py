@@ -1,7 +1,8 @@
 """The composition root: builds the station's parts, wires them, starts their tasks, feeds the watchdog.
 
-Nothing else builds parts, but `fitter.py` those at the pins. `App(board)` needs of a board what `boards/unix/board.py` offers; `run()` never returns.
-`snapshot`, `watch` and `network` are for whoever looks at the station from beside it: a simulator's control port.
+Nothing else builds parts, but `fitter.py` those at the pins. `App(board)` needs of a board what `boards/unix/board.py`
+offers; `run()` never returns. `snapshot`, `watch` and `network` are for whoever looks at the station from beside it: a
+simulator's control port.
 """
 
 import asyncio
