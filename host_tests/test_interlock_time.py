@@ -1,7 +1,7 @@
 """Each board states how soon its interlock opens: no less than the debouncing takes, no more than is allowed.
 
-A board whose port has no hard interrupts opens later when something blocks, at the latest when its watchdog resets it; it
-has to say so, to whoever builds a station with it.
+A board whose port has no hard interrupts opens later when something blocks, at the latest when its watchdog resets it,
+and has to say so to whoever builds a station with it.
 """
 
 import ast

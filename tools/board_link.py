@@ -15,23 +15,24 @@ import serial.tools.list_ports
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-ENTER_S = 5
+ENTER_S = 12
+TRY_S = 2
+BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ANSWER_S = 10  # to a few bytes of the raw REPL's own
 COMES_BACK_S = 15  # a board with USB of its own is gone while it resets
 CHUNK = 1024
 
+_WATCHED = "'station.drivers.watchdog' in __import__('sys').modules"  # the station's watchdog runs
 _FEED = """
-import sys
-if 'station.drivers.watchdog' in sys.modules and not globals().get('_ladepunkt_feeder'):
-    import machine
-    _ladepunkt_wdt = machine.WDT(timeout=8000)
-    for _id in (-1, 3, 1):
-        try:
-            _ladepunkt_feeder = machine.Timer(_id)
-            _ladepunkt_feeder.init(mode=machine.Timer.PERIODIC, period=1000, callback=lambda t: _ladepunkt_wdt.feed())
-            break
-        except ValueError:
-            pass
+import machine
+_ladepunkt_wdt = machine.WDT(timeout=8000)
+for _id in (-1, 3, 1):
+    try:
+        _ladepunkt_feeder = machine.Timer(_id)
+        _ladepunkt_feeder.init(mode=machine.Timer.PERIODIC, period=1000, callback=lambda t: _ladepunkt_wdt.feed())
+        break
+    except ValueError:
+        pass
 """
 
 
@@ -60,42 +61,75 @@ def opened(port):
         ) from None
 
 
-class Link:
-    """`with Link(port) as link:` the board waits for our code; leaving gives it back as it is, at its prompt."""
+def close(transport):
+    """Closes a port that may have gone: a board that resets takes its USB with it."""
+    try:
+        transport.close()
+    except OSError:
+        transport.serial.close()
 
-    def __init__(self, port):
+
+class Link:
+    """`with Link(port) as link:` the board waits for our code; leaving gives it back as it is, at its prompt.
+
+    `fresh`: MicroPython is started anew without main.py, so that of the program that ran no timer, no memory, and no
+    code in the flash that we write is in use any more. Its watchdog goes on, and is fed.
+    """
+
+    def __init__(self, port, fresh=False):
         self._port = port
+        self._fresh = fresh
         self._transport = None
 
     def __enter__(self):
         self._transport = opened(self._port)
         try:
             self._enter()
-            self.run(_FEED)
+            watched = self.value(_WATCHED)
+            if self._fresh:
+                self._restart()
+            if watched:
+                self.run(_FEED)
         except BaseException:
-            self._transport.close()
+            close(self._transport)
             raise
         return self
 
     def _enter(self):
-        try:
-            # a terminal is read without looking first, and would wait for ever
-            self._transport.serial.timeout = ENTER_S / 10
-            # what mpremote prints when it fails is for its own users
-            with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=ENTER_S)
-            self._transport.serial.timeout = ANSWER_S
-        except (TransportError, OSError) as error:
-            raise LinkError(
-                f"{self._port}: no MicroPython answers there ({error}). If the board is new, put MicroPython onto it "
-                "first; if its program hangs, reset it and try again"
-            ) from None
+        """A board that is just starting may miss the first Ctrl-C: it is tried again until ENTER_S are over."""
+        serial_port = self._transport.serial
+        serial_port.timeout = TRY_S / 4  # a terminal is read without looking first, and would wait for ever
+        end = time.monotonic() + ENTER_S
+        while not self._transport.in_raw_repl:
+            try:
+                # what mpremote prints when it fails is for its own users
+                with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+                    self._transport.enter_raw_repl(soft_reset=False, timeout_overall=TRY_S)
+            except (TransportError, OSError) as error:
+                if time.monotonic() > end:
+                    raise LinkError(
+                        f"{self._port}: no MicroPython answers there ({error}). If the board is new, put MicroPython "
+                        "onto it first; if its program hangs, reset it and try again"
+                    ) from None
+        while serial_port.read(256):  # answers to the tries before
+            pass
+        serial_port.timeout = ANSWER_S
+        serial_port.write(b"\r\x01")  # a prompt of our own
+        if not self._transport.read_until(1, BANNER, timeout=ANSWER_S).endswith(BANNER):
+            raise LinkError(f"{self._port}: MicroPython's raw REPL does not answer; reset the board and try again")
+
+    def _restart(self):
+        transport = self._transport
+        transport.read_until(1, b">", timeout=ANSWER_S)
+        transport.serial.write(b"\x04")
+        if not transport.read_until(1, BANNER, timeout=ENTER_S).endswith(BANNER):
+            raise LinkError(f"{self._port}: MicroPython does not start anew; reset the board and try again")
 
     def __exit__(self, *_):
         with contextlib.suppress(OSError, TransportError):
             if self._transport.in_raw_repl:
                 self._transport.exit_raw_repl()
-        self._transport.close()
+        close(self._transport)
 
     def run(self, code, within=60):
         """Runs code on the board; returns what it printed. Raises LinkError with the board's traceback."""

@@ -155,7 +155,7 @@ class Flasher:
             self._verify(wanted)
         if set(owned) != set(wanted):
             self._put_list(list_path, wanted)
-        self._remove_empty_folders(root, plan.remove)
+            self._remove_empty_folders(root, set(owned) - set(wanted))
         link.run("import os\nif hasattr(os, 'sync'): os.sync()")
         return not plan.is_empty
 
@@ -205,10 +205,13 @@ class Flasher:
             raise FlashError(f"{', '.join(wrong)}: not as it was sent. Is the flash worn, or the line bad?")
         self._say(f"verified: the SHA-256 of {len(wanted)} files")
 
-    def _remove_empty_folders(self, root, removed):
-        for path in reversed(flash_plan.folders(removed)):
-            if path != root:
-                self._link.run(f"import os\nif not os.listdir({path!r}): os.rmdir({path!r})")
+    def _remove_empty_folders(self, root, gone):
+        """Those in which only was what is `gone`."""
+        paths = [path for path in reversed(flash_plan.folders(gone)) if path != root]
+        self._link.run(
+            f"import os\nfor path in {paths!r}:\n"
+            " try:\n  if not os.listdir(path): os.rmdir(path)\n except OSError: pass\n"
+        )
 
     # --- as a ROMFS image
 
@@ -277,7 +280,7 @@ def main():
     board = BOARDS[words.board]
     try:
         files = firmware(board)
-        with Link(words.port) as link:
+        with Link(words.port, fresh=True) as link:
             Flasher(link, board, files, print, bar if sys.stderr.isatty() else lambda done, total: None).run()
             link.soft_reset() if words.soft else link.reset()
             with contextlib.suppress(KeyboardInterrupt):

@@ -120,7 +120,7 @@ def main():
     try:
         text = text_of(words.file, words.ca)
         check(text, BOARDS[words.board])
-        with Link(words.port) as link:
+        with Link(words.port, fresh=True) as link:
             path = write(link, text)
             print(f"{path}: {len(text)} bytes, verified; the board starts with it now")
             link.reset()

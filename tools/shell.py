@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 
-from tools.board_link import Link, LinkError, follow, opened
+from tools.board_link import Link, LinkError, close, follow, opened
 
 
 def listen(port):
@@ -32,7 +32,7 @@ def main():
             with Link(words.port) as link:
                 print(link.run(words.run), end="")
         else:
-            opened(words.port).close()
+            close(opened(words.port))
             os.execv(sys.executable, [sys.executable, "-m", "mpremote", "connect", words.port, "resume", "repl"])
     except LinkError as error:
         sys.exit(str(error))

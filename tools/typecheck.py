@@ -22,7 +22,7 @@ TYPINGS = ROOT / "build" / "typings"
 LIBRARY = "micropython-stdlib-stubs"
 PORTS = {port: f"micropython-{port}-stubs" for port in ("unix", "esp32", "stm32")}
 VERSIONS = Path("stdlib") / "VERSIONS"  # of a typeshed: the modules that it has
-MACHINE = ROOT / "boards" / "unix" / "machine.py"
+MACHINE = [ROOT / "boards" / "unix" / name for name in ("port.py", "machine.py")]  # which gives all of the former on
 CHECKED = ("firmware",)
 
 
@@ -38,7 +38,7 @@ def prepare(port="unix"):
             collect(typeshed, made_of)
             done.write_text("\n".join(made_of))
         if port == "unix":
-            machine = ast.unparse(WithoutBuiltIn().visit(ast.parse(MACHINE.read_text())))
+            machine = "\n".join(ast.unparse(WithoutBuiltIn().visit(ast.parse(file.read_text()))) for file in MACHINE)
             replaced = typeshed / "stdlib" / "machine.pyi"
             if replaced.read_text() != machine:
                 replaced.write_text(machine)
@@ -49,6 +49,8 @@ class WithoutBuiltIn(ast.NodeTransformer):
     """Puts an empty class in place of what the board's `machine` takes from the built-in one, which has its name."""
 
     def visit_ImportFrom(self, node):
+        if node.module == "port":
+            return None
         if node.module != "machine":
             return node
         return [ast.parse(f"class {alias.name}: ...").body[0] for alias in node.names if alias.name != "*"]

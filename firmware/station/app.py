@@ -1,7 +1,8 @@
 """The composition root: builds the station's parts, wires them, starts their tasks, feeds the watchdog.
 
-Nothing else builds parts. `App(board)` needs of a board what `boards/unix/board.py` offers; `run()` never returns.
-`snapshot`, `watch` and `network` are for whoever looks at the station from beside it: a simulator's control port.
+Nothing else builds parts, but `fitter.py` those at the pins. `App(board)` needs of a board what `boards/unix/board.py`
+offers; `run()` never returns. `snapshot`, `watch` and `network` are for whoever looks at the station from beside it: a
+simulator's control port.
 """
 
 import asyncio
@@ -14,23 +15,17 @@ from station import provisioning
 from station.charging.authorization import Authorization
 from station.charging.cache import Cache
 from station.charging.charge_point import ChargePoint
-from station.charging.connector import Connector, Devices
-from station.charging.faults import AT_ONCE, WARNINGS, Faults
-from station.charging.interlock import Interlock, together
+from station.charging.connector import Connector
+from station.charging.interlock import together
 from station.charging.local_list import LocalList
 from station.charging.signals import Signals
 from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
 from station.clock import Clock
-from station.drivers import meter_types, system, timer
-from station.drivers.alarm_contacts import AlarmContacts
-from station.drivers.contactor import Contactor
+from station.drivers import system, timer
 from station.drivers.ethernet import Ethernet
-from station.drivers.lamp import Lamp
-from station.drivers.lock import Lock
-from station.drivers.meter import Meter
-from station.drivers.modbus_bus import Bus
 from station.drivers.watchdog import Watchdog
+from station.fitter import Fitter
 from station.log import Log
 from station.ocpp import websocket
 from station.ocpp.backend import Backend
@@ -55,7 +50,6 @@ from station.storage.region import Region
 from station.supervisor import Supervisor
 
 _LOG_BYTES = const(8192)  # unless the board has another LOG_BYTES
-_PARITIES = {"none": None, "even": 0, "odd": 1}  # as machine.UART takes them
 _FEED_MS = const(1000)
 _PATIENCE = const(30)  # times _FEED_MS: a connector may wait 21 s for a line on which eight meters are dead
 _SETTINGS = filesystem.ROOT + "/settings.json"
@@ -100,15 +94,14 @@ class App:
         self._journal.mount()
         self._ledger = ledger = Ledger(self._journal, clock, log)
         self._thinner = Thinner(self._journal, ledger, log, _DROPPED)
-        self._interlocks = []
-        self._lines = {}  # key of the UART: (its Bus, addresses of the meters on it)
+        self._fitter = fitter = Fitter(board, given, log, settings)
         connectors, lamps = [], []
         for i in range(1, given.connectors + 1):
-            pins = board.connector(i)
-            devices = self._build_devices(i, pins, given)
+            devices = fitter.devices(i)
             connector = Connector(i, devices, settings, clock, ledger, log, given.max_current_a * 10, given.phases)
             connectors.append(connector)
-            lamps.append(Lamp(pins["leds"], pins.get("led_active", 1)) if pins["leds"] else None)
+            lamps.append(fitter.lamp(i))
+        self._interlocks = fitter.interlocks
         self._build_cards(board)
         self._authorization = Authorization(
             settings, clock, self._cache, log, self._ask, self._is_online, self._local_list
@@ -138,50 +131,6 @@ class App:
             self._cache.clear()
             self._local_list.forget()
         secret.store(_SECRET, key, log)
-
-    def _build_devices(self, i: int, pins: dict, given) -> Devices:
-        period_ms = self._board.INTERLOCK_PERIOD_MS
-        pilot = _build_pilot(pins["pilot"])
-        contactor = Contactor(period_ms=period_ms, **pins["contactor"])
-        lock = Lock(*pins["lock"]) if given.lock else None
-        faults = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] not in WARNINGS]), AT_ONCE)
-        warnings = AlarmContacts(tuple([row for row in pins["inputs"] if row[1] in WARNINGS]))
-        interlock = Interlock(pilot, contactor, faults, lock, period_ms=period_ms)
-        self._interlocks.append(interlock)
-        meter = self._build_meter(i, pins["meter"], given)
-        return Devices(interlock, pilot, meter, lock, Faults(faults, warnings, interlock))
-
-    def _build_meter(self, i: int, row: dict, given) -> Meter:
-        """The meter of connector `i`: `row` is what the board says of it, provisioning may say otherwise."""
-        key, wanted = row["uart"], given.meter_address
-        kind = meter_types.TYPES[given.meter_type or row["type"]]
-        if key not in self._lines:
-            parity = _PARITIES[given.meter_parity] if given.meter_parity else kind[1]
-            self._lines[key] = Bus(self._board.uart(key), given.meter_baudrate or kind[0], parity), []
-        bus, taken = self._lines[key]
-        if isinstance(wanted, list):
-            address = wanted[i - 1]
-        else:  # those that share a line count on from the first
-            address = row["address"] if wanted is None else wanted + len(taken)
-        if address in taken:
-            expected = "another address for connector %d, whose line has a meter %d already" % (i, address)
-            raise provisioning.ProvisioningError("meter.address: expected %s, got %r" % (expected, wanted))
-        taken.append(address)
-        return Meter(bus, address, kind)
-
-    def _build_reader(self, board, row: dict) -> tuple:
-        """A card reader and its name for the log."""
-        if row["kind"] == "serial":
-            from station.drivers.card_reader import CardReader  # a driver takes its memory where there is its device
-
-            return str(row["uart"]), CardReader(board.uart(row["uart"]), self._log)
-        from station.charging import id_tag
-        from station.drivers.mfrc522 import Mfrc522
-        from station.drivers.rfid_reader import RfidReader
-
-        name = "%s/%s" % (row["spi"], row["select"])
-        chip = Mfrc522(board.spi(row["spi"]), row["select"], row["reset"])
-        return name, RfidReader(chip, lambda uid: id_tag.of_uid(uid, self._settings), name, self._log)
 
     def _build_ocpp(self, board, given) -> None:
         """The operator's backend: one link, and all that speaks over it."""
@@ -269,7 +218,7 @@ class App:
         start("remote start", self._charge_point.serve_remote)
         start("signals", self._signals.run)
         for row in board.readers():
-            name, reader = self._build_reader(board, row)
+            name, reader = self._fitter.reader(row)
             self._charge_point.readers.append(reader)
             start("reader " + name, _card_task(self._charge_point, reader, tuple(row["connectors"])))
         for connector in self._charge_point.connectors:
@@ -362,16 +311,6 @@ def _boot_notification(given) -> dict:
         "chargePointSerialNumber": given.serial,
         "firmwareVersion": given.firmware_version,
     }
-
-
-def _build_pilot(row: dict):
-    if "sense" in row:
-        from station.drivers.pilot_gated import GatedPilot
-
-        return GatedPilot(**row)
-    from station.drivers.pilot import Pilot
-
-    return Pilot(**row)
 
 
 def _card_task(charge_point, reader, connector_ids: tuple):

@@ -1,7 +1,8 @@
 """The firmware on the emulated 32-bit board: `figures()` yields what its flash, heap and instructions come to.
 
 The least heap is found by bisection over the image's argument `heap`: a session (boards/qemu_mps2/player.py) passes
-with it, or does not. The models of the simulated devices live in the same heap; `heap_models` says how much.
+with it, or does not. The models of the simulated devices live in the same heap; `heap_models` says what they
+take of it.
 """
 
 import asyncio

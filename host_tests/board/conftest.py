@@ -84,13 +84,13 @@ async def station(firmware, tmp_path, request):
     """
     started = []
 
-    async def make(backend, *, settings=None, start=True, heap=None, extension=None, arguments=None, **parts):
+    async def make(peer, *, settings=None, start=True, heap=None, extension=None, arguments=None, **parts):
         number = len(started) + 1
-        words = provisioning(backend.url, settings={**SETTINGS, **(settings or {})}, **parts)
+        words = provisioning(peer.url, settings={**SETTINGS, **(settings or {})}, **parts)
         state = tmp_path / f"station{number}"
         box = EmulatedStation(words, state, heap=heap, extension=extension, arguments=arguments, icount=FAST)
         box.elf = firmware
-        box.on_advance = backend.shift_clock
+        box.on_advance = peer.shift_clock
         started.append(box)
         show(request, f"log of station {number}", lambda: box.log_text(LOG_TAIL))
         if start:

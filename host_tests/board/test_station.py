@@ -4,6 +4,7 @@ Time on the board follows its instructions, so that what is measured on it does 
 """
 
 import ssl
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import trustme
@@ -24,9 +25,9 @@ def authority():
 async def secure(make_csms, authority):
     """Starts a backend for wss:// whose certificate is for `name`."""
 
-    async def make(name=emulator.HOST):
+    async def make(name=emulator.HOST, not_before=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(name, key_type=trustme.KeyType.ECDSA).configure_cert(context)
+        authority.issue_cert(name, key_type=trustme.KeyType.ECDSA, not_before=not_before).configure_cert(context)
         return await make_csms(ssl=context)
 
     return make
@@ -60,6 +61,18 @@ async def test_a_session_over_tls_with_a_verified_certificate(secure, station, a
     box = await station(csms, backend={"ca": pem(authority)}, settings=CALM, arguments={"rtc": "host"})
     await online(csms, box)
     await finish(csms, box, await begin(csms, box))
+
+
+async def test_a_clock_without_battery_begins_when_the_station_was_provisioned(secure, station, authority):
+    """It starts in 2000, when no certificate of today is valid yet."""
+    now = datetime.now(timezone.utc)
+    csms = await secure(not_before=now - timedelta(days=1))
+    made = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    lost = await station(csms, backend={"ca": pem(authority)}, settings=CALM)
+    await logged(lost, "link: .*validity starts in the future", within=30)
+    await lost.kill()
+    box = await station(csms, backend={"ca": pem(authority)}, settings=CALM, identity={"provisioned_at": made})
+    await online(csms, box)
 
 
 @pytest.mark.parametrize("wrong", ["authority", "name"])

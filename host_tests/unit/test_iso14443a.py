@@ -195,7 +195,7 @@ class TestFrames(unittest.TestCase):
         for script, problem in (
             (((-1, b"", None),), "broken"),
             (((32, b"\x01\x02\x03\x04", None),), "32 bits"),
-            (((40, b"\x01\x02\x03\x04\x00", -1),), "out of place"),
+            (((32, b"\x01\x02\x03\x04", -1),), "out of place"),
             (((2, b"\x01", 5),), "out of place"),
             (((5, b"\x01", 5),), "out of place"),
             (((40, b"\x01\x02\x03\x04\x04", None), (16, b"\x20\xfc", None)), "broken answer to SELECT"),
@@ -209,9 +209,9 @@ class TestFrames(unittest.TestCase):
 
     def test_cards_that_differ_in_the_check_byte_only(self):
         """They have the same UID, and one of them its check byte wrong: the right one is asked for."""
-        for place in (33, 31):
+        for place in (33, -1, 31):
             _, _, radio = self.select((40, b"\x01\x02\x03\x04\x00", place))
-            uid = b"\x01\x02\x03\x04\x04" if place > 31 else b"\x01\x02\x03\x84\x84"
+            uid = b"\x01\x02\x03\x04\x04" if place != 31 else b"\x01\x02\x03\x84\x84"
             self.assertEqual(radio.sent[1], (b"\x93\x70" + uid + iso14443_cards.crc_a(b"\x93\x70" + uid), 0, 0))
 
     def test_collisions_without_end_have_one(self):

@@ -81,10 +81,21 @@ class TestCards(unittest.TestCase):
             for _ in range(4):
                 self.setUp()
                 wrong, *right = draw.some(4)
+                if (
+                    fault == "crc"
+                ):  # of more bytes, it may answer a SELECT together with a right one, for which no help is
+                    wrong = draw.one(4)
                 self.bench.put(wrong, fault=fault)
                 self.bench.put(*right)
                 expected = sorted([uid.hex() for uid in right] + ([wrong.hex()] if fault == "noisy" else []))
                 self.assertEqual(sorted(self.told(2500)), expected, "%s, seed %d" % (fault, draw.seed))
+
+    def test_a_wrong_card_whose_uid_begins_like_a_right_one(self):
+        """They differ first in the check byte of a level, behind the last place that a collision can be told of."""
+        right = (b"\x27\x7c\xb2\xed\xc6\x4e\xb6\xcc\xde\x28", b"\xfa\x99\x27\x0d")
+        self.bench.put(b"\x27\x7c\xb2\xac\x64\x58\xf8", fault="bcc")
+        self.bench.put(*right)
+        self.assertEqual(sorted(self.told(10_000)), sorted([uid.hex() for uid in right]))
 
     def test_a_weak_card_is_read(self):
         self.bench.put(ONE, fault="weak")

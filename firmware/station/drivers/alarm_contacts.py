@@ -59,8 +59,8 @@ class AlarmContacts:
         """One look. The codes of the contacts that alarm, in the order of the inputs."""
         found = []
         held = 0
-        # An interrupt may come anywhere in here. After an alarm it must not find a moment at which nothing holds it open;
-        # while all is well it must not find one at which something does.
+        # An interrupt may come anywhere in here. After an alarm it must find no moment at which nothing holds it open;
+        # while all is well it must find none at which something does.
         if self._seen[self._count]:
             self._seen[self._count + 1] = 1
             self._seen[self._count] = 0

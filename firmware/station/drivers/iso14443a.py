@@ -128,7 +128,9 @@ class Cards:
             # How a chip counts the place of a collision is certain only while nothing is known; from there on go
             # bit by bit: the next bit is the same for all, or has cards on both sides, or the second try is right.
             certain = radio.before_collision if not known else 0
-            if certain < 0 or bits <= rest + certain:
+            if certain < 0:  # the chip counts as far as the UID's bits go
+                certain = _UID_BITS
+            if bits <= rest + certain:
                 self.problem = "collision out of place"
                 return False
             differs = not known

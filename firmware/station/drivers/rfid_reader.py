@@ -23,7 +23,7 @@ MAX_CARDS = const(8)  # that are known to be in the field; a further one is told
 _ROUND_MS = const(100)
 _WAKE_MS = const(6)  # cards are ready 5 ms after the field is on (ISO/IEC 14443-3 §5); ticks may be 1 ms short
 _GONE_ROUNDS = const(3)
-_FAILED_SELECTS = const(4)  # in a round; a card that fails every time must not take all of it
+_FAILED_SELECTS = const(6)  # in a round; a card that fails every time must not take all of it
 _UNREADABLE_ROUNDS = const(5)
 _FAILURES = const(3)
 _RETRY_MS = const(1000)  # between attempts to wake a dead chip
@@ -112,7 +112,8 @@ class RfidReader:
         cards = self._cards
         greeted = failed = 0
         while greeted < MAX_CARDS and failed < _FAILED_SELECTS and await cards.request():
-            size = await cards.select(self._turns if failed else 0)
+            # after each failure the other side of the first difference, and of the others at random
+            size = await cards.select(self._turns << 1 | failed & 1 if failed else 0)
             if size:
                 greeted += 1
                 self._saw(bytes(cards.uid[:size]))

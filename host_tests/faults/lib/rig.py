@@ -57,6 +57,7 @@ class Board:
     INTERLOCK_HARD = False
     INTERLOCK_TIMER = -1
     WATCHDOG_MS = 8000
+    MAX_CONNECTORS = 8
     EXTENSIONS = ()
 
     def __init__(self, rig):
