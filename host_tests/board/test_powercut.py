@@ -32,7 +32,7 @@ def told_of(transcript, action):
     return {call.unique_id for call in transcript.calls() if call.action == action}
 
 
-@pytest.mark.parametrize(("cut", "how"), CUTS, ids=lambda it: str(it))
+@pytest.mark.parametrize(("cut", "how"), CUTS, ids=str)
 async def test_books_agree_after_a_cut(csms, station, cut, how):
     box = await station(csms, settings=CALM, start=False, arguments={"cut": cut, "cut_how": how})
     try:
