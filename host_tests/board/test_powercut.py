@@ -12,7 +12,7 @@ from tools.process import StationEnded
 CALM = {"WebSocketPingInterval": "0", "MeterValueSampleInterval": "0"}
 CUT_STATUS = 76  # boards/qemu_mps2/flash.py
 # number of the operation, how much of it is done
-CUTS = tuple(zip(range(1, 25, 2), ("undone", "half", "done") * 4))
+CUTS = tuple(zip(range(1, 23, 2), ("undone", "half", "done") * 4))
 
 
 async def charge(csms, box):
