@@ -1,6 +1,6 @@
 """The unit tests of the firmware, `host_tests/unit`, on the emulated board: 32-bit objects, single floats, frozen code.
 
-One emulator a module; each test of it is one here. What is left out has its reason in SKIPPED.
+One emulator a module, at full speed; each test of it is one here. What is left out has its reason in SKIPPED.
 """
 
 import ast
@@ -84,7 +84,7 @@ async def run(image, module):
         try:
             status, text = await emulator.run(
                 image, arguments, within=WITHIN_S
-            )  # without counting instructions: twice as fast
+            )
         except emulator.EmulatorError as error:
             status, text = None, str(error)
         outcomes, other = {}, []
