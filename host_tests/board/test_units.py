@@ -34,6 +34,7 @@ SKIPPED = {
     "test_cache.FlashTest.test_a_busy_station_writes_once_a_minute": "leaves 0.1 s for what takes longer here",
     "test_cache_model": _LONG,
     "test_card_table_cuts": _LONG,
+    "test_card_table_faults": _LONG,
     "test_connector_walk": _LONG,
     "test_journal_faults": _LONG,
     "test_journal_thinning.TestFaults": _LONG,
