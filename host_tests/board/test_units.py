@@ -86,7 +86,9 @@ async def run(image, module):
 
 def skipping(module, name):
     why = reason(module, name)
-    marks = [pytest.mark.skip(reason=why)] if why else []
+    marks = [pytest.mark.xdist_group(module)]  # of one emulator
+    if why:
+        marks.append(pytest.mark.skip(reason=why))
     return pytest.param(module, name, marks=marks, id=f"{module}-{name}")
 
 
