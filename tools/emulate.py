@@ -45,7 +45,7 @@ class EmulatedStation(StationProcess):
 
     def __init__(self, provisioning, state, *, heap=None, arguments=None, icount=None, control=True, **options):
         super().__init__(provisioning, state, heap=heap, **options)
-        self._arguments = arguments or {}
+        self.arguments = dict(arguments or {})
         self._icount = icount
         self._control = control
         self.elf = None  # the image; None: that of `make firmware`
@@ -64,7 +64,7 @@ class EmulatedStation(StationProcess):
             words["backend"]["url"] = seen_from_board(words["backend"]["url"])
         path = self.state_dir / "provision.json"
         path.write_text(json.dumps(words))
-        arguments = {"provision": path, "state": self.state_dir, **self._arguments}
+        arguments = {"provision": path, "state": self.state_dir, **self.arguments}
         if self.extension:
             arguments["extension"] = Path(self.extension).resolve()
         if self.heap:

@@ -15,7 +15,9 @@ from micropython import const
 from unix.board import (  # noqa: F401
     MAX_CONNECTORS,
     connector,
+    contactor_of,
     filesystem,
+    pilot_of,
     provisioning,
     region,
     spi,
