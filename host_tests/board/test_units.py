@@ -42,6 +42,7 @@ SKIPPED = {
     "test_mfrc522.TestModel.test_power_down_and_reset_by_pin": _UNIX + ", whose model of the chip it asks",
     "test_pilot_gated": _LONG,
     "test_rfid_reader": _LONG,
+    "test_thinner": _LONG,
     "test_clock.IsoTest.test_agrees_with_the_ports_calendar": "MicroPython 1.26 has a 29th of February 2100 here",
     "test_clock.ClockTest.test_stamps_fit_in_32_bits_and_tell_boots_apart": "leaps farther than ticks of 30 bits tell",
     "test_filesystem.FilesystemTest.test_where_the_port_has_mounted_one_it_is_shared": _UNIX,
