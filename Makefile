@@ -29,7 +29,7 @@ test: $(READY) lint ## lint, then every test in host_tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile --ignore=host_tests/board host_tests $(T)
 
 test-board: $(READY) ## the tests of the emulated board; fetches a compiler, QEMU and MicroPython's sources
-	@$(BIN)/python -m pytest -n auto --dist loadfile host_tests/board $(T)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup host_tests/board $(T)
 
 firmware: $(READY) ## an image of a board: make firmware BOARD=qemu_mps2
 	@$(BIN)/python -m tools.firmware $(BOARD)

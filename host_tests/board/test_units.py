@@ -31,14 +31,19 @@ SKIPPED = {
     "test_machine.TestMask": _UNIX,
     "test_machine.TestReset": _UNIX,
     "test_machine.TestRTC": _UNIX + "; the clock of this one: host_tests/board/test_timing.py",
-    "test_cache.FlashTest.test_a_busy_station_writes_once_a_minute": "leaves 0.1 s for what takes longer here",
+    "test_cache.FlashTest": _LONG,
+    "test_cache.MemoryTest": _LONG,
     "test_cache_model": _LONG,
+    "test_card_table": _LONG,
     "test_card_table_cuts": _LONG,
     "test_card_table_faults": _LONG,
     "test_connector_walk": _LONG,
     "test_journal_faults": _LONG,
-    "test_journal_thinning.TestFaults": _LONG,
-    "test_journal_thinning.TestRandom": _LONG,
+    "test_journal_thinning": _LONG,
+    "test_mfrc522.TestModel.test_power_down_and_reset_by_pin": _UNIX + ", whose model of the chip it asks",
+    "test_pilot_gated": _LONG,
+    "test_rfid_reader": _LONG,
+    "test_thinner": _LONG,
     "test_clock.IsoTest.test_agrees_with_the_ports_calendar": "MicroPython 1.26 has a 29th of February 2100 here",
     "test_clock.ClockTest.test_stamps_fit_in_32_bits_and_tell_boots_apart": "leaps farther than ticks of 30 bits tell",
     "test_filesystem.FilesystemTest.test_where_the_port_has_mounted_one_it_is_shared": _UNIX,
@@ -100,7 +105,9 @@ async def run(image, module):
 
 def skipping(module, name):
     why = reason(module, name)
-    marks = [pytest.mark.skip(reason=why)] if why else []
+    marks = [pytest.mark.xdist_group(module)]  # of one emulator
+    if why:
+        marks.append(pytest.mark.skip(reason=why))
     return pytest.param(module, name, marks=marks, id=f"{module}-{name}")
 
 
