@@ -3,6 +3,10 @@
 Each request takes the next word of `script`; when it is used up the slave behaves. Every reply, good or bad, is made of
 a count that grows by one with each request, so that a number which the driver gives can be traced to one request:
 `energy` of request n is `BASE + n` Wh, in every register pair.
+
+As a real one it answers in the order of the requests, and what comes while it sends it does not hear: on a busy machine
+a reply may take longer than the driver waits. `played` has the word that each request really got; `sent[n]` is how many
+requests had come when the answer to request n began.
 """
 
 import asyncio
@@ -45,11 +49,15 @@ class HostileSlave:
     def __init__(self, script=(), seed=0, thinks_ms=60):
         self.script = list(script)
         self.requests = 0
+        self.played = []
+        self.sent = {}
         self.write = None
         self._thinks_s = thinks_ms / 1000
         self._random = random.Random(seed)
         self._heard = b""
         self._tasks = set()
+        self._last = None  # the task of the answer before
+        self._sends = False
 
     def received(self, data):
         self._heard += data
@@ -58,9 +66,12 @@ class HostileSlave:
             assert framed(request[:6]) == request, f"the driver sent {request.hex()}"
             self.requests += 1
             word = self.script.pop(0) if self.script else "good"
-            task = asyncio.get_running_loop().create_task(self._answer(word, request, self.requests))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            if self._sends:
+                word = "silent"
+            self.played.append(word)
+            self._last = asyncio.create_task(self._answer(word, request, self.requests, self._last))
+            self._tasks.add(self._last)
+            self._last.add_done_callback(self._tasks.discard)
 
     def stop(self):
         for task in self._tasks:
@@ -85,11 +96,11 @@ class HostileSlave:
         data = b"".join(struct.pack(">f", cells[at]) for at in sorted(cells))
         return framed(bytes((1, 4, 2 * count)) + data)
 
-    async def _answer(self, word, request, n):
+    async def _answer(self, word, request, n, before):
         reply, some = self._reply(request, n), self._random
         noise = some.randbytes(some.randrange(1, 12))
         if word == "late":
-            await asyncio.sleep(self._thinks_s * some.uniform(1.1, 2.5))
+            await asyncio.sleep(self._thinks_s * some.uniform(1.1, 1.9))
         elif word == "silent":
             return
         elif word == "corrupt":
@@ -112,6 +123,11 @@ class HostileSlave:
             "foreign first": framed((2, 4, 2, 0, 0)) + reply,
             "zeros": bytes(len(reply)),
         }
+        if before and not before.done():
+            self.played[n - 1] = "late"
+            await before
+        self._sends = True
+        self.sent[n] = self.requests
         if word == "split":
             for at in range(0, len(reply), 8):
                 self.write(reply[at : at + 8])
@@ -122,3 +138,4 @@ class HostileSlave:
                 await asyncio.sleep(0.005)
         else:
             self.write(simple.get(word, bytes(reply)))
+        self._sends = False

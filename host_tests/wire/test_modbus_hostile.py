@@ -9,7 +9,9 @@ import pytest
 from hostile_slave import WORDS, HostileSlave
 from line import Driver, Line
 
-THINKS_MS = 150  # enough for a slave on a busy machine
+THINKS_MS = 300  # long enough for most replies on a busy machine; each silence costs so much
+PATIENCE_MS = 3000  # where every reply comes
+READS = 8  # so many, and a slave that behaves is heard well again
 # three tries: silence of up to 250 ms, the slave, twice what bytes without end are listened to; and a busy machine
 BOUND_MS = 3 * (250 + 50 + 4 * THINKS_MS) + 1000
 # what the driver makes good by itself, in one try
@@ -31,22 +33,31 @@ async def slave_and_driver(script=(), seed=0):
         line.close()
 
 
-async def read(driver):
-    answer = await driver.read("SDM630", thinks_ms=THINKS_MS)
-    assert answer["ms"] <= BOUND_MS, answer
+async def read(driver, thinks_ms=THINKS_MS):
+    answer = await driver.read("SDM630", thinks_ms=thinks_ms)
+    assert thinks_ms != THINKS_MS or answer["ms"] <= BOUND_MS, answer
     return answer
 
 
-def is_true(answer, slave, since):
-    """Do the numbers belong to one request that was sent since then?"""
-    return any(answer["numbers"] == slave.numbers(n) for n in range(since, slave.requests + 1))
+async def is_well(driver, slave):
+    """Does a read give the numbers of the latest request, before long?"""
+    for _ in range(READS):
+        answer = await read(driver)
+        if answer.get("numbers") == slave.numbers(slave.requests):
+            return True
+    return False
+
+
+def is_true(answer, slave, before):
+    """Do the numbers belong to one reply that was sent after this read began, when so many requests had come?"""
+    return any(answer["numbers"] == slave.numbers(n) for n, came in slave.sent.items() if came >= before)
 
 
 @pytest.mark.parametrize("word", HARMLESS)
 async def test_what_does_no_harm(word):
     async with slave_and_driver([word] * 5, seed=7) as (slave, driver):
         for n in range(1, 6):
-            answer = await read(driver)
+            answer = await read(driver, PATIENCE_MS)
             assert answer.get("numbers") == slave.numbers(n), f"{word}: {answer}"
 
 
@@ -56,7 +67,7 @@ async def test_what_no_try_makes_good_is_an_error_and_the_next_read_is_well(word
         answer = await read(driver)
         assert "3 tries" in answer["error"]
         assert slave.requests == 3
-        answer = await read(driver)
+        answer = await read(driver, PATIENCE_MS)
         assert answer.get("numbers") == slave.numbers(slave.requests), answer
 
 
@@ -69,19 +80,15 @@ async def test_one_bad_reply_is_made_good_by_the_next_try(word):
 
 
 async def test_a_slave_that_is_always_late():
-    """Its reply to one try may come during the next: that is its number all the same, and not older than one read."""
+    """Its reply to one try may come during the next: that is its number all the same, but none sent before the read."""
     async with slave_and_driver(["late"] * 12, seed=9) as (slave, driver):
-        since = 1
         for _ in range(4):
             before = slave.requests
             answer = await read(driver)
-            assert "error" in answer or is_true(answer, slave, since), answer
-            since = before + 1
+            assert "error" in answer or is_true(answer, slave, before), answer
         while slave.script:
             await read(driver)
-        await read(driver)
-        answer = await read(driver)
-        assert answer.get("numbers") == slave.numbers(slave.requests), answer
+        assert await is_well(driver, slave)
 
 
 async def test_at_random():
@@ -90,19 +97,15 @@ async def test_at_random():
     script = choose.choices(WORDS, k=80)
     good = 0
     async with slave_and_driver(script, seed) as (slave, driver):
-        since = 1
         while slave.script:
             before = slave.requests
             answer = await read(driver)
-            told = f"LADEPUNKT_SEED={seed}: {answer} after {script[before : slave.requests]}"
-            assert "error" in answer or is_true(answer, slave, since), told
+            told = f"LADEPUNKT_SEED={seed}: {answer} after {slave.played[before:]}"
+            assert "error" in answer or is_true(answer, slave, before), told
             if "error" in answer:
-                used = script[before : slave.requests]
+                used = slave.played[before:]
                 assert len(used) == 3 and not set(used) & set(HARMLESS), told
             else:
                 good += 1
-            since = before + 1
-        answer = await read(driver)
-        answer = await read(driver)
-        assert answer.get("numbers") == slave.numbers(slave.requests), f"LADEPUNKT_SEED={seed}"
+        assert await is_well(driver, slave), f"LADEPUNKT_SEED={seed}"
     assert good >= 8, f"LADEPUNKT_SEED={seed}"
