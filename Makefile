@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 T      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test powercut lint bench clean
+.PHONY: help run package test powercut lint bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ $(READY): requirements.txt
 
 run: $(READY) ## a station against a local backend; BACKEND=ws://… ID=… for another one
 	@$(BIN)/python -m tools.run $(if $(BACKEND),--backend "$(BACKEND)") $(if $(ID),--id "$(ID)")
+
+package: $(READY) ## a signed package for updates: DESCRIPTION=… KEY=… [OUT=…]; python -m tools.pack makes keys
+	@test -n "$(DESCRIPTION)" -a -n "$(KEY)" || { echo 'make package DESCRIPTION=package.toml KEY=key.pem'; exit 2; }
+	@$(BIN)/python -m tools.pack make "$(DESCRIPTION)" --key "$(KEY)" $(if $(OUT),--out "$(OUT)")
 
 test: $(READY) lint ## lint, then every test in host_tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile host_tests $(T)

@@ -36,6 +36,7 @@ SANS_IO = {
     "station.ocpp.schema",
     "station.ocpp.messages",
     "station.drivers.modbus",
+    "station.update.cbor",
 }
 PURE = {"array", "binascii", "collections", "hashlib", "io", "json", "math", "micropython", "re", "struct", "sys"}
 

@@ -6,7 +6,8 @@
 
 The caller says what must come; anything else is a CborError that names the offset. Only deterministic encoding is
 taken (§4.2.1): the shortest form of each number and length, no indefinite length, map keys in the order of their
-bytes, none twice. Floats and simple values other than false, true and null are no part of SUIT and are refused.
+bytes, none twice. Floats, simple values other than false, true and null, and texts beyond ASCII have no place in what
+is read here and are refused.
 
 Nothing is copied: strings are memoryviews of the buffer. What is bounded: a nested item by the depth of `skip`, each
 length by the buffer. For CBOR that arrives in pieces, `head_size` and `head` read the head of an item by itself.
@@ -114,12 +115,12 @@ class Reader:
         return self._bytes(STRING, size)
 
     def text(self) -> str:
-        """A text; what is not UTF-8 is an error."""
+        """A text. Printable ASCII only: the texts that mean something here are URIs."""
         data = self._bytes(TEXT, -1)
-        try:
-            return str(data, "utf-8")
-        except UnicodeError:
-            raise self.error("a text that is not UTF-8")
+        for byte in data:
+            if not 0x20 <= byte <= 0x7E:
+                raise self.error("0x%02x in a text, allowed is printable ASCII" % byte)
+        return bytes(data).decode()
 
     def array(self) -> int:
         """The head of an array; how many items follow."""

@@ -42,6 +42,7 @@ WRAPPER = const(192)  # bytes of the largest authentication wrapper
 MANIFEST = const(4096)  # of the largest manifest
 
 _TAG = const(107)
+_NO_ENVELOPE = "not a SUIT envelope (tag 107)"
 _KEY_WRAPPER = const(2)
 _KEY_MANIFEST = const(3)
 
@@ -142,6 +143,8 @@ class Package:
         state = self._state
         if state == _AT_END:
             raise Refused(TRAILING, "bytes follow the end of the package")
+        if state == _AT_TAG and self.received == 0 and byte >> 5 != TAG:
+            raise Refused(FORMAT, _NO_ENVELOPE)  # a page of HTML, mostly
         self._head[self._head_got] = byte
         self._head_got += 1
         if self._head_got < head_size(self._head[0]):
@@ -173,7 +176,7 @@ class Package:
 
     def _on_tag(self, kind, argument):
         if (kind, argument) != (TAG, _TAG):
-            raise Refused(FORMAT, "not a SUIT envelope (tag %d)" % _TAG)
+            raise Refused(FORMAT, _NO_ENVELOPE)
         self._state = _AT_MAP
 
     def _on_map(self, kind, argument):
