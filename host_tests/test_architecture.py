@@ -26,12 +26,14 @@ MAY_KNOW = {
 }
 COMMON = {"station.log"}  # is handed to everyone, who may therefore name its type
 APP = "station.app"  # builds the parts, so it may know all of them; only main.py knows it
-COMPOSITION = {APP, "main", "boot"}
+FITTER = "station.fitter"  # its hand for the devices: only the app knows it
+COMPOSITION = {APP, FITTER, "main", "boot"}
 
 # Bytes in, bytes out: no waiting, no devices, no sockets, no clock. They know one another and these modules.
 SANS_IO = {
     "station.ocpp.websocket",
     "station.ocpp.framer",
+    "station.ocpp.json_head",
     "station.ocpp.json_stream",
     "station.ocpp.schema",
     "station.ocpp.messages",
@@ -117,6 +119,8 @@ def against_arrows(found):
         mine, other = layer(item.importer), layer(item.module)
         if item.module == APP:
             yield f"{item.place}: {item.importer} imports {APP}; only main.py may"
+        elif item.module == FITTER:
+            yield f"{item.place}: {item.importer} imports {FITTER}; only {APP} may"
         elif None in (mine, other) or mine == other or item.module in COMMON:
             continue
         elif other not in MAY_KNOW.get(mine, ()):
@@ -173,6 +177,7 @@ BROKEN = (
     (against_arrows, "charging/connector.py", "from station.ocpp.link import Link"),
     (against_arrows, "charging/connector.py", "def f():\n    import station.drivers.pilot"),
     (against_arrows, "charging/connector.py", "from station import app"),
+    (against_arrows, "ocpp/link.py", "from station.fitter import Fitter"),
     (against_arrows, "ocpp/link.py", "if TYPE_CHECKING:\n    from station.drivers import meter"),
     (against_arrows, "storage/journal.py", "import station.clock"),
     (against_arrows, "settings.py", "from station.charging import connector"),

@@ -143,7 +143,10 @@ class NoStation:
     async def take(self, *arguments):
         self.arguments = arguments
 
-    plug = ws = fault = take
+    plug = ws = fault = swipe = take
+
+    async def hold(self, uid):
+        self.held = uid
 
 
 @pytest.mark.parametrize(
@@ -169,6 +172,20 @@ async def test_words_become_arguments():
     assert "remote-start" in await Commands(station, None).run("help")
     with pytest.raises(Quit):
         await Commands(station, None).run("quit")
+
+
+@pytest.mark.parametrize("uid", ("04A1B2C3", "04a1b2c3d4e5f6", "04A1B2C3D4E5F6071829", session.UID))
+async def test_a_uid_is_a_contactless_card(uid):
+    station = NoStation()
+    await Commands(station, None).run(f"swipe {uid}")
+    assert station.held == uid
+
+
+@pytest.mark.parametrize("token", ("BLOCKED", "04A1B2C", "04A1B2C3D4", "04A1B2CX"))
+async def test_anything_else_is_for_the_serial_reader(token):
+    station = NoStation()
+    await Commands(station, None).run(f"swipe {token}")
+    assert station.arguments == (token,)
 
 
 # --- the verdict

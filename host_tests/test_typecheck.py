@@ -37,3 +37,19 @@ def test_micropython_is_known(status):
 @pytest.mark.parametrize("text", [text for _, text in WRONG], ids=[name for name, _ in WRONG])
 def test_errors_are_found(status, text):
     assert status(text) == 1
+
+
+@pytest.mark.parametrize(
+    ("port", "text", "expected"),
+    [
+        ("esp32", "import esp32\n\nesp32.Partition.find(esp32.Partition.TYPE_DATA)\n", 0),
+        ("esp32", "import esp32\n\nesp32.Partition.locate()\n", 1),
+        ("stm32", "import pyb\n\npyb.unique_id()\n", 0),
+        ("stm32", "import esp32\n", 1),
+        ("unix", "import esp32\n", 1),
+    ],
+)
+def test_each_port_has_its_own_modules(port, text, expected, tmp_path):
+    path = tmp_path / "sample.py"
+    path.write_text(text)
+    assert typecheck.check([path], tmp_path / "cache", port) == expected

@@ -24,7 +24,7 @@ class Csms:
     def __init__(self, *, host="127.0.0.1", port=0, ssl=None, interval=300, transcript=None, answer_timeout=WITHIN_S):
         self.host, self.port, self.ssl = host, port, ssl
         self.interval = interval  # s, in the answer to BootNotification
-        self.answer_timeout = WITHIN_S  # s, until `call` gives up
+        self.answer_timeout = answer_timeout  # s, until `call` gives up
         self.clock_offset = 0  # s, added to the wall clock in currentTime
         self.cards = {}  # id tag -> IdTagInfo as on the wire; others are Accepted
         self.transcript = transcript or Transcript()

@@ -6,12 +6,15 @@
 import asyncio
 import inspect
 import json
+import re
 
 from tools.control import ControlError
 from tools.frames import RESULT, STATION
 from tools.peer import CallFailed
 from tools.process import StationEnded
-from tools.session import TOKEN
+from tools.session import TOKEN, UID
+
+UIDS = re.compile("([0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20})")  # of contactless cards
 
 
 class UsageError(Exception):
@@ -62,8 +65,8 @@ class Commands:
     async def unplug(self, connector="1"):
         await self.station.unplug(number(connector))
 
-    async def swipe(self, token=TOKEN):
-        await self.station.swipe(token)
+    async def swipe(self, card=UID):
+        await (self.station.hold(card) if UIDS.fullmatch(card) else self.station.swipe(card))
 
     async def pause(self, connector="1"):
         await self.station.control("ev_pause", connector=number(connector))
@@ -143,7 +146,11 @@ def choice(text, **values):
 
 TABLE = {
     "plug": (Commands.plug, "[CONNECTOR]", "plug an EV in"),
-    "swipe": (Commands.swipe, "[TOKEN]", "hold a card to the reader; BLOCKED and EXPIRED are cards, too"),
+    "swipe": (
+        Commands.swipe,
+        "[CARD]",
+        "hold a card to the reader: its UID in hex; BLOCKED and EXPIRED are cards, too",
+    ),
     "unplug": (Commands.unplug, "[CONNECTOR]", "take the EV away"),
     "pause": (Commands.pause, "[CONNECTOR]", "the EV stops drawing"),
     "resume": (Commands.resume, "[CONNECTOR]", "the EV draws again"),

@@ -26,15 +26,35 @@ class StationEnded(Exception):
     """The station's process ended, or did not start."""
 
 
-class StationProcess:
-    """One station. `provisioning` is a dict or a file's path, `state` a directory that outlives restarts."""
+def announced(line):
+    """The control port that a line of output announces, `{"control": PORT}`, or None."""
+    try:
+        return json.loads(line)["control"]
+    except (ValueError, TypeError, KeyError):
+        return None
 
-    def __init__(self, provisioning, state, *, heap="1M", control_port=0, extension=None, on_event=None, on_log=None):
+
+class StationProcess:
+    """One station on the unix board; `provisioning`: a dict or a file's path, `state`: a directory, kept."""
+
+    def __init__(
+        self,
+        provisioning,
+        state,
+        *,
+        heap="2M",
+        control_port=0,
+        extension=None,
+        options=(),
+        on_event=None,
+        on_log=None,
+    ):
         self.state_dir = Path(state)
         self.provisioning = provisioning
         self.heap = heap
         self.control_port = control_port  # 0: any free one
         self.extension = extension  # a file to load, see boards/unix/README.md
+        self.options = options  # more words of tools.station: ("--poles", "2")
         self.on_event = on_event  # called with each event of `watch`, if set before `start`
         self.on_log = on_log  # called with each line of the log
         self.on_advance = None  # called with the seconds by which the clock is going to be moved
@@ -44,12 +64,15 @@ class StationProcess:
         self.port = None
         self._process = None
         self._keeper = None
-        self._client = None
+        self._client = self._watcher = None
         self._ready = None  # future: the control port of the present run answers
         self._wanted = False
         self._changed = asyncio.Event()
 
     # --- life
+
+    start_s = START_S
+    preexec = None  # what the new process does before it becomes the station
 
     async def start(self):
         """Starts the station and waits until its control port answers."""
@@ -59,10 +82,10 @@ class StationProcess:
         self._ready = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep())
         try:
-            await asyncio.wait_for(asyncio.shield(self._ready), START_S)
+            await asyncio.wait_for(asyncio.shield(self._ready), self.start_s)
         except asyncio.TimeoutError:
             await self.kill()
-            raise StationEnded(f"no control port within {START_S:g} s\n{self.log_text(20)}") from None
+            raise StationEnded(f"no control port within {self.start_s:g} s\n{self.log_text(20)}") from None
 
     async def stop(self):
         """Ends the station for good: asks, then kills."""
@@ -155,6 +178,10 @@ class StationProcess:
     async def swipe(self, token, **arguments):
         return await self.control("swipe", token=token, **arguments)
 
+    async def hold(self, uid, **arguments):
+        """Holds a contactless card to the reader until it was read; its UID in hexadecimal."""
+        return await self.control("swipe", uid=uid, **arguments)
+
     async def fault(self, code, on=True, connector=1):
         return await self.control("fault", connector=connector, code=code, on=on)
 
@@ -200,37 +227,52 @@ class StationProcess:
             stderr=asyncio.subprocess.PIPE,
             limit=LINE_LIMIT,
             start_new_session=True,  # Ctrl-C is ours to handle
+            preexec_fn=self.preexec,
         )
         log = asyncio.create_task(self._read_log(process.stderr))
-        watcher = None
         try:
             if not self._wanted:
                 process.kill()
-            first = await process.stdout.readline()
-            with contextlib.suppress(ValueError, TypeError, KeyError, OSError):
-                self.port = json.loads(first)["control"]
-                self._client = await Client.open(self.port)
-                if self.on_event:
-                    watcher = await Client.open(self.port, self.on_event)
-                    await watcher.ask("watch", {})
-                self.starts += 1
-                self._ready.set_result(None)
-                self._tell()
-            await self._read_log(process.stdout)
+            while line := await process.stdout.readline():
+                port = announced(line)
+                if port is None:
+                    self._add_log(line)
+                else:
+                    await self._connect(port)
             await process.wait()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            for client in (self._client, watcher):
-                if client:
-                    client.close()
-            self._client = None
-            if self._ready.done():
-                self._ready = asyncio.get_running_loop().create_future()
+            self._disconnect()
             await log
             self.exit_status = process.returncode
             self._tell()
+
+    async def _connect(self, port):
+        """The station is up, and its control port open; also when it has begun anew without the process's ending."""
+        self._disconnect()
+        self.port = self._host_port(port)
+        with contextlib.suppress(OSError):
+            self._client = await Client.open(self.port)
+            if self.on_event:
+                self._watcher = await Client.open(self.port, self.on_event)
+                await self._watcher.ask("watch", {})
+            self.starts += 1
+            self._ready.set_result(None)
+            self._tell()
+
+    def _disconnect(self):
+        for client in (self._client, self._watcher):
+            if client:
+                client.close()
+        self._client = self._watcher = None
+        if self._ready.done():
+            self._ready = asyncio.get_running_loop().create_future()
+
+    def _host_port(self, port):
+        """Where the control port that the station has announced is reached."""
+        return port
 
     def _words(self):
         self.state_dir.mkdir(parents=True, exist_ok=True)
@@ -241,15 +283,19 @@ class StationProcess:
         words = [sys.executable, "-m", "tools.station", str(path), "--tied", "--state", str(self.state_dir)]
         if self.extension:
             words += ["--extension", str(self.extension)]
+        words += self.options
         return [*words, "--control", str(self.control_port), "--heap", self.heap]
 
     async def _read_log(self, stream):
         while line := await stream.readline():
-            line = line.decode(errors="replace").rstrip()
-            self.log.append(line)
-            if self.on_log:
-                self.on_log(line)
-            self._tell()
+            self._add_log(line)
+
+    def _add_log(self, line):
+        line = line.decode(errors="replace").rstrip()
+        self.log.append(line)
+        if self.on_log:
+            self.on_log(line)
+        self._tell()
 
     def _tell(self):
         self._changed.set()

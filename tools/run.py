@@ -1,6 +1,6 @@
 """`make run`: a station against a local backend, one session played, then a prompt.
 
-    python -m tools.run [--backend URL] [--id ID] [--state DIR]
+    python -m tools.run [--backend URL] [--id ID] [--state DIR] [--board qemu_mps2]
 
 Without a terminal on stdin it ends after the session. Exit status: 0 if the session came out right, 1 if not, 130
 after Ctrl-C. However it ends, the station ends with it.
@@ -94,7 +94,7 @@ class Run:
             parts["backend"]["ca"] = self._words.ca.read()
         self.console.line(LEGEND)
         self.console.say(f"the station {self._words.id} boots; its backend is {url}")
-        self.station = StationProcess(parts, self._state, on_event=self._event)
+        self.station = station_of(self._words.board)(parts, self._state, on_event=self._event)
         if self.csms:
             self.station.on_advance = self.csms.shift_clock
         await self.station.start()
@@ -155,6 +155,16 @@ class Run:
                 break
 
 
+def station_of(board):
+    """The class of a board's stations; an emulated board's image is built now, if need be."""
+    if board == "unix":
+        return StationProcess
+    from tools import emulate  # its tools are there only where it was asked for
+
+    emulate.prepare()
+    return emulate.EmulatedStation
+
+
 def columns():
     return shutil.get_terminal_size().columns
 
@@ -165,6 +175,7 @@ def parse(arguments):
     parser.add_argument("--id", metavar="ID", default=BASE["identity"]["charge_point_id"], help="charge point id")
     parser.add_argument("--key", help="Basic-auth key for the other backend")
     parser.add_argument("--ca", type=argparse.FileType(), metavar="FILE", help="CA certificate (PEM) for wss://")
+    parser.add_argument("--board", choices=("unix", "qemu_mps2"), default="unix", help="what the station runs on")
     parser.add_argument("--state", metavar="DIR", help="keep the station's flash here")
     return parser.parse_args(arguments)
 

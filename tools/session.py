@@ -8,7 +8,7 @@ import asyncio
 
 from tools.frames import CALL, RESULT, STATION
 
-TOKEN = "0123456789ABCD"
+UID = TOKEN = "0123456789ABCD"  # a card's UID, and the id tag that the station makes of it
 CONNECTOR = 1
 WITHIN_S = 20.0  # for each step; a backend may be far away
 BOOT_WITHIN_S = 60.0
@@ -19,7 +19,7 @@ MINUTES = 5  # that it charges where the clock is moved, with a reading each
 READINGS = 3  # until it is enough where it is not
 
 
-async def play(station, transcript, say, token=TOKEN, leap=True):
+async def play(station, transcript, say, uid=UID, leap=True):
     """Plays the session. `say(text)` tells what is being done; `leap` moves the station's clock while it charges."""
     await _booted(station)
     await asyncio.sleep(PAUSE_S)
@@ -27,14 +27,14 @@ async def play(station, transcript, say, token=TOKEN, leap=True):
     await station.plug(CONNECTOR)
     await transcript.status(CONNECTOR, "Preparing", WITHIN_S)
     await asyncio.sleep(PAUSE_S)
-    say(f"the card {token} is held to the reader")
-    await station.swipe(token)
+    say(f"the card {uid} is held to the reader")
+    await station.hold(uid)
     start = await transcript.expect("StartTransaction", WITHIN_S, connectorId=CONNECTOR)
     await transcript.status(CONNECTOR, "Charging", WITHIN_S)
     await _charge(station, transcript, say, leap)
     await asyncio.sleep(PAUSE_S)
-    say(f"the card {token} again: enough")
-    await station.swipe(token)
+    say(f"the card {uid} again: enough")
+    await station.hold(uid)
     stop = await transcript.expect("StopTransaction", WITHIN_S)
     await transcript.answer_to(stop, WITHIN_S)
     await transcript.status(CONNECTOR, "Finishing", WITHIN_S)

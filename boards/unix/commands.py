@@ -4,21 +4,26 @@
 text that names the argument, the value and what is allowed. README.md beside this file describes them to users.
 """
 
+from binascii import unhexlify
+
 from ev import PARAMETERS
+from modbus_slave import HOWS as METER_HOWS
 from outlet import ALARM_CODES, CONTACTOR_HOWS, LOCK_HOWS
 from reader import HOWS as READER_HOWS
-from sdm630 import HOWS as METER_HOWS
 
 # command: arguments that it must have, arguments that it may have
 COMMANDS = {
     "ping": ((), ()),
     "plug": (("connector",), ("ev",)),
     "unplug": (("connector",), ()),
-    "swipe": (("token",), ("connectors",)),
+    "swipe": ((), ("token", "uid", "connectors")),
+    "card_in": (("uid",), ("connectors",)),
+    "card_out": (("uid",), ("connectors",)),
     "ev_pause": (("connector",), ()),
     "ev_resume": (("connector",), ()),
     "fault": (("connector", "code"), ("on",)),
-    "break": (("part", "how"), ("connector",)),
+    "break": (("part", "how"), ("connector", "pole")),
+    "meter": (("connector",), ("add_wh", "set_wh")),
     "ws": (("up",), ()),
     "advance": (("s",), ()),
     "state": ((), ()),
@@ -35,7 +40,9 @@ PART_CODES = (
 )
 PARTS = {"contactor": CONTACTOR_HOWS, "lock": LOCK_HOWS, "meter": METER_HOWS, "reader": READER_HOWS}
 MAX_TOKEN = 64  # characters; more than an id tag may have, so that a reader's nonsense can be tried
+HEX_DIGITS = "0123456789ABCDEFabcdef"
 MAX_ADVANCE_S = 366 * 86400
+MAX_WH = 10**9  # no meter here shows more than 999,999 kWh
 
 
 def _number(name: str, value, low, high, whole: bool = False):
@@ -62,6 +69,12 @@ def _token(name: str, value) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_TOKEN or "\n" in value:
         raise ValueError("%s must be a line of 1 to %d characters, got %r" % (name, MAX_TOKEN, value))
     return value
+
+
+def _uid(name: str, value) -> bytes:
+    if isinstance(value, str) and len(value) in (8, 14, 20) and not value.strip(HEX_DIGITS):
+        return unhexlify(value)
+    raise ValueError("%s must be 4, 7 or 10 bytes in hexadecimal, got %r" % (name, value))
 
 
 def _ev(parameters) -> dict:
@@ -106,8 +119,12 @@ class Commands:
             return [_number(name, number, 1, len(self._world.outlets), True) for number in value]
         if name in ("on", "up"):
             return _flag(name, value)
+        if name == "pole":
+            return _number(name, value, 1, len(self._world.outlets[0].poles), True)
         if name == "s":
             return _number(name, value, 0, MAX_ADVANCE_S)
+        if name in ("add_wh", "set_wh"):
+            return _number(name, value, -MAX_WH if name == "add_wh" else 0, MAX_WH, whole=True)
         if name == "ev":
             return _ev(value)
         if name == "code":
@@ -116,6 +133,8 @@ class Commands:
             return _choice(name, value, sorted(PARTS))
         if name == "token":
             return _token(name, value)
+        if name == "uid":
+            return _uid(name, value)
         return value  # `how`, which depends on the part
 
     def _outlet(self, connector: int):
@@ -134,8 +153,19 @@ class Commands:
     def _do_unplug(self, connector) -> None:
         self._outlet(connector).unplug()
 
-    def _do_swipe(self, token, connectors=None) -> None:
-        self._world.reader(connectors).swipe(token)
+    def _do_swipe(self, token=None, uid=None, connectors=None) -> None:
+        if (token is None) == (uid is None):
+            raise ValueError("swipe: one of the arguments token and uid is needed")
+        if uid is None:
+            self._world.reader(connectors).swipe(token)
+        else:
+            self._world.chip(connectors).field.swipe(uid)
+
+    def _do_card_in(self, uid, connectors=None) -> None:
+        self._world.chip(connectors).field.card_in(uid)
+
+    def _do_card_out(self, uid, connectors=None) -> None:
+        self._world.chip(connectors).field.card_out(uid)
 
     def _do_ev_pause(self, connector) -> None:
         outlet = self._outlet(connector)
@@ -163,24 +193,33 @@ class Commands:
                 broken = "stuck" if outlet.contactor.position else "welded"
                 outlet.break_contactor(broken if on else "ok")
         if code == "ReaderFailure":
-            for uart_id, connectors in self._world.readers():
+            for _, connectors in self._world.readers():
                 if connector == 0 or connector in connectors:
-                    self._world.serial(uart_id).how = "silent" if on else "ok"
+                    self._world.break_readers(connectors, "silent" if on else "ok")
 
-    def _do_break(self, part, how, connector=None) -> None:
+    def _do_break(self, part, how, connector=None, pole=0) -> None:
         _choice("how", how, PARTS[part])
+        if pole and part != "contactor":
+            raise ValueError("break: a %s has no poles" % part)
         if part == "reader":
-            self._world.reader([connector] if connector else None).how = how
+            self._world.break_readers([connector] if connector else None, how)
             return
         if connector is None:
             raise ValueError("break: argument connector is missing")
         for outlet in self._outlets(connector):
             if part == "contactor":
-                outlet.break_contactor(how)
+                outlet.break_contactor(how, pole)
             elif part == "lock":
                 outlet.break_lock(how)
             else:
                 outlet.meter.how = how
+
+    def _do_meter(self, connector, add_wh=None, set_wh=None) -> None:
+        if (add_wh is None) == (set_wh is None):
+            raise ValueError("meter: expected one of add_wh, set_wh")
+        outlet = self._outlet(connector)
+        wh = outlet.register_wh + add_wh if set_wh is None else set_wh
+        outlet.turn_meter(_number("add_wh: the register then", wh, 0, MAX_WH, whole=True))
 
     def _do_ws(self, up) -> None:
         self._app.network(up)

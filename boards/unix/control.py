@@ -37,15 +37,15 @@ class Control:
         self._watch = Watch(world, self.emit)
         self._looking = None
 
-    async def listen(self, port: int) -> int:
+    async def listen(self, port: int, host: str = _HOST) -> int:
         """Accept clients at this port, or for 0 at any free one; returns the port. Raises OSError if it is taken."""
         if port:
-            await asyncio.start_server(self._serve, _HOST, port)
+            await asyncio.start_server(self._serve, host, port)
             return port
         for _ in range(_TRIES):
             port = _FIRST_PORT + int.from_bytes(os.urandom(4), "big") % (_LAST_PORT - _FIRST_PORT)
             try:
-                await asyncio.start_server(self._serve, _HOST, port)
+                await asyncio.start_server(self._serve, host, port)
                 return port
             except OSError:  # taken
                 continue

@@ -12,7 +12,7 @@ B = const(1)
 C = const(2)
 D = const(3)
 
-NEVER = const(1 << 60)  # ms
+NEVER = const(1 << 60)  # ms; no interrupt touches it: on a 32-bit board it is a big integer
 
 # parameter: lowest, highest, default; None is "not at all". Seconds, amperes, phases, yes or no.
 PARAMETERS = {
@@ -44,6 +44,7 @@ class EV:
         self.parameters = parameters
         self.at = at
         self.paused = False
+        self.on_change = None  # called when what it shows to the pilot changes by a tester's hand
         self.phases = self._get("phases")
         self.connect_at = at + self._ms("plug_delay_s")
         self.leave_at = self._after_connect("auto_unplug_s")
@@ -86,10 +87,16 @@ class EV:
         """Back to B, though a current is offered."""
         self.paused = True
         self._flow_at = NEVER
+        self._changed()
 
     def resume(self, now: int) -> None:
         self.paused = False
         self._plan(now)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.on_change:
+            self.on_change()
 
     def _plan(self, now: int) -> None:
         """Current flows `ramp_s` after all that it needs is there, and goes on flowing while it is."""
@@ -113,6 +120,10 @@ class EV:
     def diode(self, now: int) -> bool:
         """Is the diode whole?"""
         return now < self._diode_at
+
+    def turns(self) -> "list[int]":
+        """The times at which what it shows to the pilot may change by itself."""
+        return [self.connect_at, self._draw_at, self._diode_at, self.leave_at]
 
     def next_event(self, after: int) -> int:
         """The next time after `after` at which its current changes by itself, or NEVER."""

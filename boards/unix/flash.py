@@ -1,4 +1,4 @@
-"""The board's NOR flash as a file: `FileFlash`, and `Slice`, a stretch of it that is a device of its own.
+"""The board's NOR flash as a file: `FileFlash`.
 
 The file is the plain image of the chip, as long as the highest byte ever written; beyond its end the chip
 reads as erased. A process that is killed leaves each finished program and erase, and at most the one under
@@ -6,35 +6,13 @@ way in part, as a chip does: MicroPython hands every write to the kernel at once
 itself could lose more; `flush` would be an fsync, thirty times the cost of the write.)
 """
 
-import micropython
 from micropython import const
+from nor import clear_bits, is_erased
 
 _INIT, _DEINIT, _SYNC = const(1), const(2), const(3)
 _BLOCK_COUNT, _BLOCK_SIZE, _BLOCK_ERASE = const(4), const(5), const(6)
 _CHUNK = const(4096)
 _EINVAL = const(22)
-
-
-@micropython.viper
-def clear_bits(cells: ptr8, data: ptr8, length: int) -> int:  # noqa: F821 (viper's own type)
-    """Program `data` into `cells` as NOR does: bits go from 1 to 0 only. Returns the bits' or of what was
-    asked to go from 0 to 1: not 0 is a mistake of the writer."""
-    wrong = 0
-    for i in range(length):
-        new = int(data[i])
-        old = int(cells[i])
-        wrong |= new & ~old & 0xFF
-        cells[i] = old & new
-    return wrong
-
-
-@micropython.viper
-def is_erased(cells: ptr8, length: int) -> bool:  # noqa: F821
-    """Whether all `length` bytes are 0xFF."""
-    for i in range(length):  # noqa: SIM110 (viper has no generator)
-        if int(cells[i]) != 0xFF:
-            return False
-    return True
 
 
 class FileFlash:
@@ -120,37 +98,3 @@ class FileFlash:
         if position < 0 or position + length > self._size:
             raise OSError(_EINVAL)
         return position
-
-
-class Slice:
-    """Blocks `first` to `first + count - 1` of `device`, as a block device for `VfsLfs2`."""
-
-    def __init__(self, device, first: int, count: int):
-        total = device.ioctl(_BLOCK_COUNT, 0)
-        if first < 0 or count < 1 or first + count > total:
-            raise ValueError("slice: blocks %d+%d, device has 0 to %d" % (first, count, total - 1))
-        self._device = device
-        self._first = first
-        self._count = count
-
-    def readblocks(self, block: int, buf, offset: int = 0):
-        self._check(block)
-        return self._device.readblocks(self._first + block, buf, offset)
-
-    def writeblocks(self, block: int, buf, offset: "int | None" = None):
-        self._check(block)
-        if offset is None:
-            return self._device.writeblocks(self._first + block, buf)
-        return self._device.writeblocks(self._first + block, buf, offset)
-
-    def ioctl(self, op: int, arg: int):
-        if op == _BLOCK_COUNT:
-            return self._count
-        if op == _BLOCK_ERASE:
-            self._check(arg)
-            return self._device.ioctl(op, self._first + arg)
-        return self._device.ioctl(op, arg)
-
-    def _check(self, block: int) -> None:
-        if not 0 <= block < self._count:
-            raise OSError(_EINVAL)

@@ -2,13 +2,14 @@
 
 `attach(world)` comes before anything else; a pin, UART or ADC then finds its device by its number, and a number that
 nothing is connected to raises ValueError, as a wrong argument does. `reset()` ends the process with RESET_STATUS.
+What needs no models, timers and clocks, is in port.py.
 """
 
-import asyncio
 import sys
-import time
 
-import utime  # the built-in `time`, which `time.advance` does not move
+import utime
+from port import *  # noqa: F403 - what the built-in one lacks here
+from port import restart
 
 _path = sys.path
 sys.path = ()  # else `machine` would be this file again
@@ -17,9 +18,6 @@ try:
     from machine import PinBase
 finally:
     sys.path = _path
-
-RESET_STATUS = 75  # exit status that asks whoever started the process to start it again
-_DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 _world = None
 
@@ -34,7 +32,7 @@ def reset() -> None:
     """Keep the world as it is and end the process; whoever started it starts it again."""
     if _world:
         _world.save()
-    sys.exit(RESET_STATUS)
+    restart()
 
 
 class Pin(PinBase):
@@ -127,13 +125,34 @@ class PWM:
 
 
 class UART:
-    """A serial line, 8N1; reads never wait. Bytes arrive at once, whatever the baud rate."""
+    """A serial line; reads never wait. A simulated device's bytes arrive at once, whatever the baud rate, unless it is
+    an `rs485.Line`. Pins are those of the board's package: they are accepted and mean nothing here."""
 
-    def __init__(self, id: int, baudrate: int = 9600, bits=8, parity=None, stop=1, *, timeout=0, rxbuf=256) -> None:
+    def __init__(
+        self,
+        id: int,
+        baudrate: int = 9600,
+        bits: "int | None" = 8,
+        parity: "int | None" = None,
+        stop: int = 1,
+        *,
+        tx=None,
+        rx=None,
+        rts=None,
+        cts=None,
+        timeout: int = 0,
+        timeout_char: int = 0,
+        txbuf: int = 256,
+        rxbuf: int = 256,
+        invert: int = 0,
+        flow: int = 0,
+    ) -> None:
+        if baudrate < 300 or bits not in (7, 8, 9) or stop not in (1, 2) or parity not in (None, 0, 1):
+            raise ValueError("invalid UART setting")
+        if timeout < 0 or timeout_char < 0 or rxbuf < 1 or txbuf < 0:
+            raise ValueError("invalid UART setting")
         self._device = _world.serial(id)
         self._rxbuf = rxbuf
-        if baudrate < 300 or bits not in (7, 8) or stop not in (1, 2) or parity not in (None, 0, 1) or timeout < 0:
-            raise ValueError("invalid UART setting")
 
     def any(self) -> int:
         rx = self._device.rx
@@ -160,12 +179,22 @@ class UART:
         self._device.write(buf)
         return len(buf)
 
+    def txdone(self) -> bool:
+        """Is the last bit out?"""
+        sent = getattr(self._device, "sent", None)
+        return sent() if sent else True
+
+    def flush(self) -> None:
+        """Wait, in real time and without the event loop, until the last bit is out."""
+        while not self.txdone():
+            utime.sleep_us(50)
+
     def deinit(self) -> None:
         self._device.rx = bytearray()
 
 
 class SPI:
-    """A bus with nothing on it: every byte read is 0xFF."""
+    """A bus; a transfer reaches those devices whose select pin is low. Where none listens every byte read is 0xFF."""
 
     MSB = 0
     LSB = 1
@@ -173,110 +202,33 @@ class SPI:
     def __init__(
         self, id: int, baudrate=1_000_000, *, polarity=0, phase=0, bits=8, firstbit=0, sck=None, mosi=None, miso=None
     ):
+        self._devices = _world.bus(id)
         if polarity not in (0, 1) or phase not in (0, 1) or bits != 8:
             raise ValueError("invalid SPI setting")
+        self._fits = (polarity, phase, firstbit) in ((0, 0, 0), (1, 1, 0))  # what devices here speak
 
     def read(self, nbytes: int, write: int = 0) -> bytes:
-        return b"\xff" * nbytes
+        buf = bytearray(nbytes)
+        self.readinto(buf, write)
+        return bytes(buf)
 
     def readinto(self, buf, write: int = 0) -> None:
-        buf[:] = b"\xff" * len(buf)
+        buf[:] = bytes((write,)) * len(buf)
+        self.write_readinto(buf, buf)
 
     def write(self, buf) -> int:
+        self.write_readinto(buf, bytearray(len(buf)))
         return len(buf)
 
     def write_readinto(self, write_buf, read_buf) -> None:
         if len(write_buf) != len(read_buf):
             raise ValueError("buffers must be the same length")
-        self.readinto(read_buf)
+        listeners = [device for device in self._devices if device.listens and self._fits]
+        for i, byte in enumerate(write_buf):
+            level = 0xFF
+            for device in listeners:
+                level &= device.exchange(byte)
+            read_buf[i] = level
 
     def deinit(self) -> None:
         pass
-
-
-class Timer:
-    """A soft timer, a task of asyncio: late while the loop is busy. Time skipped by `time.advance` gives one call."""
-
-    ONE_SHOT = 0
-    PERIODIC = 1
-
-    def __init__(self, id: int = -1, **kw) -> None:
-        self._task = None
-        self._calling = False
-        if kw:
-            self.init(**kw)
-
-    def init(self, *, mode: int = 1, period: int = -1, freq: int = -1, callback=None, hard: bool = False) -> None:
-        if freq > 0:
-            period = 1000 // freq
-        if period < 1 or mode not in (Timer.ONE_SHOT, Timer.PERIODIC):
-            raise ValueError("timer period must be at least 1 ms, got %r" % period)
-        if hard:
-            raise ValueError("this board has no hard timer interrupts")
-        self.deinit()
-        self._task = asyncio.create_task(self._run(mode, period, callback))
-
-    async def _run(self, mode: int, period: int, callback) -> None:
-        task = asyncio.current_task()
-        while True:
-            await asyncio.sleep_ms(period)
-            self._calling = True
-            try:
-                callback(self)
-            except Exception as error:  # as ports do: shown, and the timer is off
-                sys.print_exception(error, sys.stderr)
-                return
-            finally:
-                self._calling = False
-            if mode == Timer.ONE_SHOT or self._task is not task:
-                return
-
-    def deinit(self) -> None:
-        task, self._task = self._task, None
-        if task and not self._calling:  # else the call comes from the callback, and the task sees it
-            task.cancel()
-
-
-class WDT:
-    """Resets the process if it is not fed for `timeout` ms of real time.
-
-    It looks from a task of its own: a hang that lets no task run any more is not caught here, as it is on a board.
-    """
-
-    def __init__(self, id: int = 0, timeout: int = 5000) -> None:
-        if timeout < 1:
-            raise ValueError("watchdog timeout must be at least 1 ms, got %r" % timeout)
-        self._timeout = timeout
-        self.feed()
-        self._task = asyncio.create_task(self._run())
-
-    def feed(self) -> None:
-        self._fed = utime.ticks_ms()
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep_ms(min(100, self._timeout))
-            if utime.ticks_diff(utime.ticks_ms(), self._fed) > self._timeout:
-                print("watchdog: not fed for %d ms, reset" % self._timeout, file=sys.stderr)
-                reset()
-
-
-class RTC:
-    """A clock without a battery: it starts on 2000-01-01 with the process."""
-
-    _offset = 946_684_800 - int(time.time())  # s, from the host's clock to this one
-
-    def datetime(self, value: "tuple | None" = None) -> "tuple | None":
-        """(year, month, day, weekday, hours, minutes, seconds, subseconds), UTC; with a tuple sets it."""
-        if value is None:
-            year, month, day, hour, minute, second, weekday = time.gmtime(int(time.time()) + RTC._offset)[:7]
-            return year, month, day, weekday, hour, minute, second, 0
-        year, month, day, _, hour, minute, second = value[:7]
-        if not (2000 <= year <= 2099 and 1 <= month <= 12 and 1 <= day <= 31):
-            raise ValueError("date out of range: %r" % (value,))
-        # `mktime` counts local time: find the day by its number in a year, as `gmtime` counts them
-        days = (year - 1970) * 365 + (year - 1969) // 4 + _DAYS_BEFORE[month - 1] + day - 1
-        if month > 2 and year % 4 == 0:  # true for all of 2000 to 2099
-            days += 1
-        RTC._offset = ((days * 24 + hour) * 60 + minute) * 60 + second - int(time.time())
-        return None

@@ -13,7 +13,7 @@ sys.path.insert(1, _here + "/../../firmware")
 import board  # noqa: E402
 from station.provisioning import ProvisioningError  # noqa: E402
 
-USAGE = "usage: start.py PROVISION.json --state DIR [--control PORT] [--extension FILE.py]"
+USAGE = "usage: start.py PROVISION.json --state DIR [--control PORT] [--extension FILE.py] [--poles N] [--pilot KIND]"
 WRONG_STATUS = 2
 
 
@@ -21,13 +21,13 @@ class UsageError(Exception):
     pass
 
 
-def arguments(words: "list[str]") -> "tuple[str, str, int | None, str | None]":
-    """(provisioning file, state directory, control port or None, extension or None); raises UsageError."""
+def arguments(words: "list[str]") -> "tuple[str, str, int | None, str | None, int, str]":
+    """(provisioning, state directory, control port or None, extension or None, poles, pilot); raises UsageError."""
     files, options = [], {}
     words = list(words)
     while words:
         word = words.pop(0)
-        if word not in ("--state", "--control", "--extension"):
+        if word not in ("--state", "--control", "--extension", "--poles", "--pilot"):
             files.append(word)
         elif not words:
             raise UsageError(word + " takes a value")
@@ -40,7 +40,13 @@ def arguments(words: "list[str]") -> "tuple[str, str, int | None, str | None]":
         if not port.isdigit() or int(port) > 65535:
             raise UsageError("--control must be a port from 0 to 65535, got %r" % port)
         port = int(port)
-    return files[0], options["--state"], port, options.get("--extension")
+    poles = options.get("--poles", "1")
+    if poles not in ("1", "2"):
+        raise UsageError("--poles must be 1 or 2, got %r" % poles)
+    pilot = options.get("--pilot", board.PILOTS[0])
+    if pilot not in board.PILOTS:
+        raise UsageError("--pilot must be one of %s, got %r" % (", ".join(board.PILOTS), pilot))
+    return files[0], options["--state"], port, options.get("--extension"), int(poles), pilot
 
 
 def extension(path: str) -> str:
@@ -58,8 +64,8 @@ def extension(path: str) -> str:
 
 def boot(words: "list[str]") -> None:
     try:
-        provision, state, port, file = arguments(words)
-        board.setup(provision, state, port)
+        provision, state, port, file, poles, pilot = arguments(words)
+        board.setup(provision, state, port, poles, pilot)
         if file:
             board.EXTENSIONS = (extension(file),)
     except UsageError as error:

@@ -16,32 +16,49 @@ finally:
     sys.path = _path
 
 _skipped = 0  # ms
+# the same as ticks know it: small integers within half a turn of their clocks, so that interrupts may add them
+_skipped_ms = 0
+_skipped_us = 0
 # functions of the built-in, as names that cost one look-up
 _ticks_ms = _real.ticks_ms
 _ticks_us = _real.ticks_us
 _ticks_add = _real.ticks_add
 _time_ns = _real.time_ns
+_WHOLE = isinstance(_real.time(), int)
+_HALF = (_ticks_add(0, -1) + 1) // 2  # of the turn after which ticks begin anew
 
 
 def advance(ms: int) -> None:
     """Move ticks and wall clock forward by `ms` milliseconds; raises ValueError if `ms` is negative."""
-    global _skipped  # noqa: PLW0603 - a module of the interpreter has nowhere else to keep it
     if ms < 0:
         raise ValueError("time moves forward only, got %r ms" % ms)
-    _skipped += ms
+    _skip(_skipped + ms)
+
+
+def _skip(ms: int) -> None:
+    """Be so far ahead of the built-in clocks."""
+    global _skipped, _skipped_ms, _skipped_us  # noqa: PLW0603 - an interpreter's module has nowhere else to keep it
+    _skipped = ms
+    _skipped_ms = _within_half_a_turn(ms)
+    _skipped_us = _within_half_a_turn(ms * 1000)
+
+
+def _within_half_a_turn(ticks: int) -> int:
+    """The number that `ticks_add` takes and that moves ticks as far as `ticks` does, to one tick."""
+    return max(1 - _HALF, (ticks + _HALF) % (2 * _HALF) - _HALF)
 
 
 def ticks_ms() -> int:
-    return _ticks_add(_ticks_ms(), _skipped)
+    return _ticks_add(_ticks_ms(), _skipped_ms)
 
 
 def ticks_us() -> int:
-    return _ticks_add(_ticks_us(), _skipped * 1000)
+    return _ticks_add(_ticks_us(), _skipped_us)
 
 
-def time() -> float:
-    """Seconds since 1970, with a fraction, as the built-in gives them."""
-    return time_ns() / 1_000_000_000
+def time() -> "int | float":
+    """Seconds since the port's epoch, with a fraction where the built-in gives one."""
+    return time_ns() // 1_000_000_000 if _WHOLE else time_ns() / 1_000_000_000
 
 
 def time_ns() -> int:

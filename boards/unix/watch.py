@@ -51,6 +51,8 @@ class Watch:
             self._emit(row)
         if old["locked"] != new["locked"]:
             self._emit({"event": "lock", "connector": number, "locked": new["locked"]})
+        if old["lamp"] != new["lamp"]:
+            self._emit({"event": "lamp", "connector": number, "colour": new["lamp"], "percent": new["lamp_percent"]})
         if old["power_w"] != new["power_w"] or (energy and old["energy_wh"] != new["energy_wh"]):
             row = {"event": "meter", "connector": number, "power_w": new["power_w"], "energy_wh": new["energy_wh"]}
             self._emit(row)

@@ -6,31 +6,51 @@ after each change and before the firmware sees a new meter register, so a kill n
 """
 
 import json
-import os
 import time
 
+import store
+from machine import disable_irq, enable_irq
+from mfrc522 import Mfrc522
 from outlet import TERMINALS, Outlet
 from reader import Reader
 
 _CONNECTOR_READERS = 10  # UART of the reader at connector i, if there are several, less i
+SPI_BUS = 1
+_CHIP_PINS = 2000  # the select pin of the chip beside the first serial reader, its reset pin; then the next one's
 
 
 class World:
-    """`path` is that of world.json, or None to keep nothing. Raises ValueError if the file cannot be read."""
+    """`path` is that of world.json, or None to keep nothing. Raises ValueError if the file cannot be read.
 
-    def __init__(self, connectors: int, phases: int, path: "str | None" = None) -> None:
+    `poles`: coils of each contactor, 1 or 2. `meter` is the type of all meters, `addresses` their Modbus addresses (1
+    for each, if None).
+    """
+
+    def __init__(
+        self,
+        connectors: int,
+        phases: int,
+        path: "str | None" = None,
+        poles: int = 1,
+        meter: str = "SDM630",
+        addresses: "tuple[int, ...] | None" = None,
+    ) -> None:
         self._path = path
         self._ticks = time.ticks_ms()
         self._now = 0
         self._advanced = 0
         self._saved = None
-        self.outlets = tuple([Outlet(i + 1, phases, self.now, self.save) for i in range(connectors)])
+        addresses = addresses or (1,) * connectors
+        outlets = [Outlet(i + 1, phases, self.now, self.save, poles, meter, addresses[i]) for i in range(connectors)]
+        self.outlets = tuple(outlets)
         everywhere = tuple([outlet.number for outlet in self.outlets])
         self._readers = {0: Reader(everywhere)}
         if connectors > 1:
             for number in everywhere:
                 self._readers[_CONNECTOR_READERS + number] = Reader((number,))
-        self._epoch = time.time_ns() // 1_000_000  # ms since 1970 at now() == 0
+        # a chip for contactless cards beside each of them, in the same order
+        self.chips = tuple([Mfrc522(self.now) for _ in self._readers])
+        self._epoch = store.now_ms()  # ms since 1970 at now() == 0
         if path:
             self._load()
 
@@ -45,16 +65,24 @@ class World:
 
     def advance(self, ms: int) -> None:
         """Move the clocks of everybody forward; kept, so that a restart does not turn them back."""
-        time.advance(ms)
-        self._advanced += ms
-        for outlet in self.outlets:
-            outlet.settle()
+        state = disable_irq()  # no pin may look while ticks have leapt and the pilot's plan has not
+        try:
+            for outlet in self.outlets:
+                outlet.settle()
+            time.advance(ms)
+            self._advanced += ms
+            for outlet in self.outlets:
+                outlet.skipped()
+        finally:
+            enable_irq(state)
         self.save()
 
     # --- what `machine` asks
 
-    def terminal(self, pin: int) -> "tuple[Outlet, int]":
-        """The outlet and the terminal at a pin; raises ValueError if there is none."""
+    def terminal(self, pin: int) -> "tuple[Outlet | _ChipPins, int]":
+        """The outlet, or the chip, and its terminal at a pin; raises ValueError if there is none."""
+        if _CHIP_PINS <= pin < _CHIP_PINS + 2 * len(self.chips):
+            return _ChipPins(self.chips[(pin - _CHIP_PINS) // 2]), pin & 1
         number, terminal = divmod(pin, TERMINALS)
         if not 1 <= number <= len(self.outlets):
             raise ValueError("no pin %r on this board" % pin)
@@ -67,6 +95,12 @@ class World:
         if uart_id in self._readers:
             return self._readers[uart_id]
         raise ValueError("no UART %r on this board" % uart_id)
+
+    def bus(self, spi_id: int) -> "tuple[Mfrc522, ...]":
+        """The devices on an SPI bus; raises ValueError if there is none."""
+        if spi_id != SPI_BUS:
+            raise ValueError("no SPI %r on this board" % spi_id)
+        return self.chips
 
     # --- what a tester asks
 
@@ -81,6 +115,20 @@ class World:
                 return self._readers[uart_id]
         choices = [list(served) for _, served in self.readers()]
         raise ValueError("connectors: no card reader serves %r, there are %r" % (list(connectors), choices))
+
+    def contactless(self) -> "tuple[tuple[int, int, tuple[int, ...]], ...]":
+        """((select pin, reset pin, connectors that it serves), …) of the chips on SPI_BUS."""
+        served = [connectors for _, connectors in self.readers()]
+        return tuple([(_CHIP_PINS + 2 * i, _CHIP_PINS + 2 * i + 1, served[i]) for i in range(len(served))])
+
+    def chip(self, connectors: "tuple[int, ...] | None" = None) -> Mfrc522:
+        """The chip beside the reader that `reader` finds."""
+        reader = self.reader(connectors)
+        return self.chips[[self._readers[uart_id] for uart_id, _ in self.readers()].index(reader)]
+
+    def break_readers(self, connectors: "tuple[int, ...] | None", how: str) -> None:
+        """Break, or mend ("ok"), a serial reader and the chip beside it."""
+        self.reader(connectors).how = self.chip(connectors).how = how
 
     def describe(self) -> "list[dict]":
         """What each outlet is like now."""
@@ -103,9 +151,7 @@ class World:
         text = json.dumps({"advanced_ms": self._advanced, "outlets": self._outlets(), "readers": self._hows()})
         if text == self._saved:
             return
-        with open(self._path + ".new", "w") as file:
-            file.write(text)
-        os.rename(self._path + ".new", self._path)
+        store.replace(self._path, text)
         self._saved = text
 
     def _hows(self) -> "dict[str, str]":
@@ -123,7 +169,7 @@ class World:
                     "ev": car,
                     "alarms": outlet.alarms,
                     "shorted": outlet.shorted,
-                    "contactor": outlet.contactor.how,
+                    "contactor": [pole.how for pole in outlet.poles],
                     "lock": outlet.lock.how,
                     "locked": outlet.lock.position,
                     "meter": outlet.meter.how,
@@ -133,21 +179,20 @@ class World:
 
     def _load(self) -> None:
         try:
-            with open(self._path) as file:
-                text = file.read()
+            text = store.read(self._path).decode()
         except OSError:
             return
         try:
             kept = json.loads(text)
-            time.advance(kept["advanced_ms"])
+            time.advance(kept["advanced_ms"])  # no interrupt runs yet
             self._advanced = kept["advanced_ms"]
             self._ticks = time.ticks_ms()
-            self._epoch = time.time_ns() // 1_000_000
+            self._epoch = store.now_ms()
             for outlet, old in zip(self.outlets, kept["outlets"]):
                 self._revive(outlet, old)
             for uart_id, how in kept["readers"].items():
                 if int(uart_id) in self._readers:
-                    self._readers[int(uart_id)].how = how
+                    self.break_readers(self._readers[int(uart_id)].connectors, how)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError("%s is damaged (%r): remove it to start with a new world" % (self._path, error))
         self._saved = text
@@ -157,9 +202,23 @@ class World:
         outlet.alarms = old["alarms"]
         outlet.shorted = old["shorted"]
         outlet.meter.how = old["meter"]
-        outlet.lock.position = old["locked"]
+        outlet.lock.restore(old["locked"])
         outlet.break_lock(old["lock"])
-        outlet.break_contactor(old["contactor"])
+        hows = old["contactor"]
+        for at, how in enumerate([hows] if isinstance(hows, str) else hows):  # a text in worlds of before
+            outlet.break_contactor(how, at + 1)
         if old["ev"]:
-            outlet.arrive(old["ev"]["parameters"], old["ev"]["at"] - self._epoch)
-            outlet.ev.paused = old["ev"]["paused"]
+            outlet.arrive(old["ev"]["parameters"], old["ev"]["at"] - self._epoch, old["ev"]["paused"])
+
+
+class _ChipPins:
+    """The pins of a reader's chip, as a Pin wants them: 0 select, 1 reset."""
+
+    def __init__(self, chip: Mfrc522) -> None:
+        self._chip = chip
+
+    def drive(self, terminal: int, level: int) -> None:
+        if terminal:
+            self._chip.power(level)
+        else:
+            self._chip.select(level)

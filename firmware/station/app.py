@@ -1,7 +1,8 @@
 """The composition root: builds the station's parts, wires them, starts their tasks, feeds the watchdog.
 
-Nothing else builds parts. `App(board)` needs of a board what `boards/unix/board.py` offers; `run()` never returns.
-`snapshot`, `watch` and `network` are for whoever looks at the station from beside it: a simulator's control port.
+Nothing else builds parts, but `fitter.py` those at the pins. `App(board)` needs of a board what `boards/unix/board.py`
+offers; `run()` never returns. `snapshot`, `watch` and `network` are for whoever looks at the station from beside it: a
+simulator's control port.
 """
 
 import asyncio
@@ -14,22 +15,17 @@ from station import provisioning
 from station.charging.authorization import Authorization
 from station.charging.cache import Cache
 from station.charging.charge_point import ChargePoint
-from station.charging.connector import Connector, Devices
-from station.charging.faults import WARNINGS, Faults
-from station.charging.interlock import Interlock
+from station.charging.connector import Connector
+from station.charging.interlock import together
 from station.charging.local_list import LocalList
+from station.charging.signals import Signals
 from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
 from station.clock import Clock
 from station.drivers import system, timer
-from station.drivers.card_reader import CardReader
-from station.drivers.contactor import Contactor
 from station.drivers.ethernet import Ethernet
-from station.drivers.fault_inputs import FaultInputs
-from station.drivers.lock import Lock
-from station.drivers.meter import Meter
-from station.drivers.pilot import Pilot
 from station.drivers.watchdog import Watchdog
+from station.fitter import Fitter
 from station.log import Log
 from station.ocpp import websocket
 from station.ocpp.backend import Backend
@@ -44,6 +40,7 @@ from station.ocpp.registration import Registration
 from station.ocpp.reporter import Reporter
 from station.ocpp.shutdown import Shutdown
 from station.ocpp.spectators import Spectators, describe
+from station.rtc import RealTimeClock
 from station.settings import Settings
 from station.storage import atomic, filesystem, secret
 from station.storage.card_table import CardTable
@@ -52,12 +49,14 @@ from station.storage.journal import Journal
 from station.storage.region import Region
 from station.supervisor import Supervisor
 
-_LOG_BYTES = const(8192)
+_LOG_BYTES = const(8192)  # unless the board has another LOG_BYTES
 _FEED_MS = const(1000)
+_PATIENCE = const(30)  # times _FEED_MS: a connector may wait 21 s for a line on which eight meters are dead
 _SETTINGS = filesystem.ROOT + "/settings.json"
 _SECRET = filesystem.ROOT + "/secret"
 _AVAILABILITY = filesystem.ROOT + "/availability.json"
 _BOOTS = filesystem.ROOT + "/boots.json"
+_TIME = filesystem.ROOT + "/time.json"
 _DROPPED = filesystem.ROOT + "/dropped.json"
 
 
@@ -71,11 +70,13 @@ class App:
     def __init__(self, board) -> None:
         self._board = board
         self._spectators = Spectators()
-        self._log = log = Log(_LOG_BYTES, echo=self._echo)
+        self._log = log = Log(getattr(board, "LOG_BYTES", _LOG_BYTES), echo=self._echo)
         self._provisioning = given = provisioning.parse(board.provisioning())
         filesystem.mount(board.filesystem(), log)
         self._clock = clock = Clock(_count_boot(log))
         log.clock = clock
+        rtc = RealTimeClock(_TIME, log, system.rtc_read, system.rtc_set, given.provisioned_at)
+        clock.on_set(lambda: rtc.learn(clock.now()))
         self._settings = settings = Settings(_SETTINGS, log, given.settings, given.connectors, given.phases)
         log.set_level(settings["LogLevel"])
         settings.on_change("LogLevel", log.set_level)
@@ -93,18 +94,22 @@ class App:
         self._journal.mount()
         self._ledger = ledger = Ledger(self._journal, clock, log)
         self._thinner = Thinner(self._journal, ledger, log, _DROPPED)
-        self._interlocks = []
-        connectors = []
+        self._fitter = fitter = Fitter(board, given, log, settings)
+        connectors, lamps = [], []
         for i in range(1, given.connectors + 1):
-            devices = self._build_devices(board.connector(i), given.lock)
+            devices = fitter.devices(i)
             connector = Connector(i, devices, settings, clock, ledger, log, given.max_current_a * 10, given.phases)
             connectors.append(connector)
+            lamps.append(fitter.lamp(i))
+        self._interlocks = fitter.interlocks
         self._build_cards(board)
         self._authorization = Authorization(
             settings, clock, self._cache, log, self._ask, self._is_online, self._local_list
         )
         self._charge_point = ChargePoint(connectors, self._authorization, settings, clock, ledger, log, _AVAILABILITY)
         self._charge_point.load()
+        self._signals = Signals(connectors, lamps, settings, self._is_online)
+        self._charge_point.on_card = self._signals.answered
 
     def _build_cards(self, board) -> None:
         """Local list and cache: worth nothing without the secret by which they name cards."""
@@ -126,16 +131,6 @@ class App:
             self._cache.clear()
             self._local_list.forget()
         secret.store(_SECRET, key, log)
-
-    def _build_devices(self, pins: dict, with_lock: bool) -> Devices:
-        pilot = Pilot(*pins["pilot"])
-        contactor = Contactor(*pins["contactor"])
-        lock = Lock(*pins["lock"]) if with_lock else None
-        faults = FaultInputs(tuple([row for row in pins["faults"] if row[1] not in WARNINGS]))
-        warnings = FaultInputs(tuple([row for row in pins["faults"] if row[1] in WARNINGS]))
-        interlock = Interlock(pilot, contactor, faults, lock)
-        self._interlocks.append(interlock)
-        return Devices(interlock, pilot, Meter(*pins["meter"]), lock, Faults(faults, warnings, interlock))
 
     def _build_ocpp(self, board, given) -> None:
         """The operator's backend: one link, and all that speaks over it."""
@@ -194,21 +189,38 @@ class App:
     # --- running
 
     async def run(self) -> None:
-        """Start every task, then feed the watchdog for ever while all are well."""
+        """Start every task, then feed the watchdog for ever while all are well. All contacts open when this ends."""
+        try:
+            await self._run()
+        finally:
+            for interlock in self._interlocks:
+                interlock.open()
+
+    async def _run(self) -> None:
+        board = self._board
+        step = together(self._interlocks)
+        ticking = timer.every(board.INTERLOCK_PERIOD_MS, step, board.INTERLOCK_HARD, board.INTERLOCK_TIMER)
+        # from here on, so that a start which hangs ends in a reset, too
+        feeding = asyncio.create_task(self._feed(ticking))
+        try:
+            await self._start()
+            await feeding
+        finally:
+            feeding.cancel()
+
+    async def _start(self) -> None:
+        """Start every task; the backend's once each connector has looked at its cable."""
         board, start = self._board, self.supervisor.start
-        timers = [
-            timer.every(board.INTERLOCK_PERIOD_MS, interlock.step, board.INTERLOCK_HARD)
-            for interlock in self._interlocks
-        ]
         await board.started(self)
         for connector in self._charge_point.connectors:
-            start("connector %d" % connector.connector_id, connector.run, critical=True)
-        start("charge point", self._charge_point.run, critical=True)
+            self.supervisor.start_critical("connector %d" % connector.connector_id, connector.run, _PATIENCE)
+        self.supervisor.start_critical("charge point", self._charge_point.run, _PATIENCE)
         start("remote start", self._charge_point.serve_remote)
+        start("signals", self._signals.run)
         for row in board.readers():
-            reader = CardReader(row["uart"], self._log)
+            name, reader = self._fitter.reader(row)
             self._charge_point.readers.append(reader)
-            start("reader %d" % row["uart"], _card_task(self._charge_point, reader, tuple(row["connectors"])))
+            start("reader " + name, _card_task(self._charge_point, reader, tuple(row["connectors"])))
         for connector in self._charge_point.connectors:
             await connector.looked.wait()  # so that no backend is told of a cable that only seems to be out
         start("ethernet", self._ethernet.run)
@@ -221,12 +233,11 @@ class App:
         start("local list", self._local_list.run)
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
-        await self._feed(timers)
 
-    async def _feed(self, timers: list) -> None:
-        """Feed the watchdog while every critical task runs and every interlock passes; `timers` are kept alive here."""
+    async def _feed(self, ticking) -> None:
+        """Feed the watchdog while every critical task reports in and every interlock passes; keeps the timer alive."""
         watchdog = Watchdog(self._board.WATCHDOG_MS)
-        passes = [-1] * len(timers)
+        passes = [-1] * len(self._interlocks)
         while True:
             now = [interlock.passes for interlock in self._interlocks]
             if self.supervisor.healthy() and all([new != old for new, old in zip(now, passes)]):

@@ -9,6 +9,7 @@ import json
 
 from micropython import const
 
+from station import clock
 from station.log import Log
 from station.settings import SettingError, Settings
 
@@ -22,8 +23,14 @@ _INT = const(2)  # least to most
 _BOOL = const(3)
 _ONE_OF = const(4)  # the choices
 _SECRET = const(5)  # as _TEXT, not repeated in an error
+_TIME = const(7)  # RFC 3339
+_ADDRESSES = const(6)  # one Modbus address, or a list with that of each connector
 
 _REQUIRED = const("required")
+
+METER_TYPES = ("SDM72", "SDM72V1", "SDM230", "SDM630", "B23", "EM340")  # what `drivers/meter_types.py` knows
+_BAUDRATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+_PARITIES = ("none", "even", "odd")
 
 # section, key, attribute, kind, least or choices, most, default
 _TABLE = (
@@ -32,6 +39,7 @@ _TABLE = (
     ("identity", "serial", "serial", _TEXT, 1, 25, _REQUIRED),
     ("identity", "firmware_version", "firmware_version", _TEXT, 1, 50, _REQUIRED),
     ("identity", "charge_point_id", "charge_point_id", _TEXT, 1, 48, _REQUIRED),
+    ("identity", "provisioned_at", "provisioned_at", _TIME, None, None, 0),
     ("backend", "url", "url", _TEXT, 6, 500, _REQUIRED),
     ("backend", "authorization_key", "authorization_key", _SECRET, 1, 84, None),
     ("backend", "ca", "ca", _PEM, 1, 16384, None),
@@ -39,8 +47,13 @@ _TABLE = (
     ("connectors", "lock", "lock", _BOOL, None, None, False),
     ("connectors", "max_current_a", "max_current_a", _INT, 6, 80, 32),  # IEC 61851-1 Annex A
     ("connectors", "phases", "phases", _ONE_OF, (1, 3), None, 3),
+    # the default of each is the board's
+    ("meter", "type", "meter_type", _ONE_OF, METER_TYPES, None, None),
+    ("meter", "address", "meter_address", _ADDRESSES, 1, 247, None),
+    ("meter", "baudrate", "meter_baudrate", _ONE_OF, _BAUDRATES, None, None),
+    ("meter", "parity", "meter_parity", _ONE_OF, _PARITIES, None, None),
 )
-_SECTIONS = ("identity", "backend", "connectors", "settings")
+_SECTIONS = ("identity", "backend", "connectors", "meter", "settings")
 _PEM_START = "-----BEGIN CERTIFICATE-----"
 _HEX = "hex:"
 
@@ -58,6 +71,7 @@ class Provisioning:
         self.serial = ""
         self.firmware_version = ""
         self.charge_point_id = ""
+        self.provisioned_at = 0  # s since 1970; 0: not told
         self.url = ""  # ws:// or wss://, without the charge point's id
         self.authorization_key: str | None = None  # as written; `password` is what it stands for
         self.password: bytes | None = None
@@ -66,6 +80,10 @@ class Provisioning:
         self.lock = False  # whether each has a lock
         self.max_current_a = 32
         self.phases = 3
+        self.meter_type: str | None = None  # these four: None is what the board says
+        self.meter_address: int | list | None = None  # the first, or each connector's
+        self.meter_baudrate: int | None = None
+        self.meter_parity: str | None = None
         self.settings: dict = {}  # OCPP key -> value
 
 
@@ -78,13 +96,14 @@ def parse(text: bytes) -> Provisioning:
     sections = _object("provisioning", given)
     _refuse_unknown("", sections, _SECTIONS)
     result = Provisioning()
-    for name in ("identity", "backend", "connectors"):
+    for name in ("identity", "backend", "connectors", "meter"):
         section = _object(name, sections.get(name, {}))
         _refuse_unknown(name + ".", section, [row[1] for row in _TABLE if row[0] == name])
         for row in _TABLE:
             if row[0] == name:
                 setattr(result, row[2], _value(row, section))
     _check_backend(result)
+    _check_addresses(result)
     result.settings = _object("settings", sections.get("settings", {}))
     try:
         Settings(None, Log(64), result.settings, result.connectors, result.phases)
@@ -115,16 +134,21 @@ def _value(row: tuple, section: dict) -> "Any":
     value = section[key]
     if not _fits(kind, least, most, value):
         raise _wrong(path, _expected(kind, least, most), "another" if kind == _SECRET else value)
-    return value
+    return clock.parse_iso(value) if kind == _TIME else value
 
 
 def _fits(kind: int, least: "Any", most: "Any", value: object) -> bool:
     if kind == _BOOL:
         return isinstance(value, bool)
-    if kind in (_INT, _ONE_OF):
-        if isinstance(value, bool) or not isinstance(value, int):
-            return False
-        return value in least if kind == _ONE_OF else least <= value <= most
+    if kind == _ONE_OF:
+        return isinstance(value, type(least[0])) and not isinstance(value, bool) and value in least
+    if kind == _INT:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    if kind == _ADDRESSES:
+        each = value if isinstance(value, list) else (value,)
+        return all([_fits(_INT, least, most, address) for address in each])
+    if kind == _TIME:
+        return _is_time(value)
     if not isinstance(value, str) or not least <= len(value) <= most:
         return False
     return _PEM_START in value if kind == _PEM else _is_printable(value)
@@ -135,11 +159,22 @@ def _expected(kind: int, least: "Any", most: "Any") -> str:
         return "true or false"
     if kind == _INT:
         return "a whole number from %d to %d" % (least, most)
+    if kind == _ADDRESSES:
+        return "a whole number from %d to %d, or a list with one for each connector" % (least, most)
     if kind == _ONE_OF:
         return "one of " + ", ".join([str(choice) for choice in least])
     if kind == _PEM:
         return "the text of a PEM file with a certificate, at most %d characters" % most
+    if kind == _TIME:
+        return "a date-time such as 2026-11-22T11:00:00Z"
     return "a text of %d to %d printable ASCII characters" % (least, most)
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and clock.parse_iso(value) >= clock.EPOCH_MIN
+    except ValueError:
+        return False
 
 
 def _is_printable(text: str) -> bool:
@@ -160,6 +195,16 @@ def _check_backend(result: Provisioning) -> None:
     if ":" in result.charge_point_id:  # RFC 7617 §2: the user name ends at the first colon
         raise _wrong("identity.charge_point_id", "no ':' beside an authorization_key", result.charge_point_id)
     result.password = _password(result.authorization_key)
+
+
+def _check_addresses(result: Provisioning) -> None:
+    """A list has as many addresses as there are connectors; those that count on from the first stay below 248."""
+    address = result.meter_address
+    if isinstance(address, list) and len(address) != result.connectors:
+        raise _wrong("meter.address", "as many addresses as connectors.count, %d" % result.connectors, address)
+    if isinstance(address, int) and address + result.connectors > 248:
+        expected = "a whole number from 1 to %d with %d connectors" % (248 - result.connectors, result.connectors)
+        raise _wrong("meter.address", expected, address)
 
 
 def _is_host(text: str) -> bool:

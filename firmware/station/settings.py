@@ -30,6 +30,7 @@ _CHOICE = const(2)  # the choices
 _MEASURANDS = const(3)  # a list of MEASURANDS; the key "…MaxLength" limits its number
 _ROTATIONS = const(4)  # a list of "connector.rotation"; the default is the rotation of each connector
 _TEXT = const(5)  # whatever its provider tells
+_WORD = const(6)  # printable characters without blanks; least, most: how many
 
 _READ = const(0)
 _COMPUTED = const(1)  # read only, another part tells the value: see `provide`
@@ -48,12 +49,14 @@ _TABLE = (
     ("AllowOfflineTxForUnknownId", _BOOL, False, None, None, _WRITE),  # §9.1.1
     ("AuthorizationCacheEnabled", _BOOL, True, None, None, _WRITE),  # §9.1.2
     ("AuthorizeRemoteTxRequests", _BOOL, False, None, None, _WRITE),  # §9.1.3
+    ("BlinkRepeat", _INT, 3, 0, 10, _WRITE),  # §9.1.4 times that a lamp blinks when a card was read
     ("ClockAlignedDataInterval", _INT, 0, 0, MAX_SECONDS, _WRITE),  # §9.1.5 s since midnight, 0: off
     ("ConnectionTimeOut", _INT, 60, 1, MAX_SECONDS, _WRITE),  # §9.1.6 s
     ("ConnectorPhaseRotation", _ROTATIONS, "Unknown", None, None, _WRITE),  # §9.1.7
     ("ConnectorPhaseRotationMaxLength", _INT, 9, 9, 9, _READ),  # §9.1.8 the station and 8 connectors
     ("GetConfigurationMaxKeys", _INT, 50, 1, 100, _READ),  # §9.1.9
     ("HeartbeatInterval", _INT, 300, 1, MAX_SECONDS, _WRITE),  # §9.1.10 s
+    ("LightIntensity", _INT, 100, 0, 100, _WRITE),  # §9.1.11 %
     ("LocalAuthorizeOffline", _BOOL, True, None, None, _WRITE),  # §9.1.12
     ("LocalPreAuthorize", _BOOL, False, None, None, _WRITE),  # §9.1.13
     ("MaxEnergyOnInvalidId", _INT, 0, 0, 1_000_000, _WRITE),  # §9.1.14 Wh
@@ -86,11 +89,15 @@ _TABLE = (
     ("RetryBackOffWaitMinimum", _INT, 10, 1, 3600, _WRITE),  # s
     # This station's own
     ("AuthorizationCacheMaxLength", _INT, 200, 1, 1000, _WRITE),  # cards
+    ("IdTagByteOrder", _CHOICE, "MSB", ("MSB", "LSB"), None, _WRITE),  # of a card's UID: as read, or reversed
+    ("IdTagCase", _CHOICE, "Upper", ("Upper", "Lower"), None, _WRITE),  # of its hexadecimal digits
+    ("IdTagPrefix", _WORD, "", 0, 12, _WRITE),  # before them; 20 characters in all, and 8 are the shortest UID's
     ("JournalDepth", _INT, 0, 0, None, _COMPUTED),  # messages that wait for the backend
     ("JournalDropped", _INT, 0, 0, None, _COMPUTED),  # readings given up for want of room
     ("JournalOldest", _TEXT, "", None, None, _COMPUTED),  # date-time of the oldest that waits
     ("LogLevel", _CHOICE, "INFO", ("ERROR", "WARNING", "INFO", "DEBUG"), None, _WRITE),
     ("MessageTimeout", _INT, 30, 1, 600, _WRITE),  # s until a CALL counts as not answered
+    ("MeterFailurePolicy", _CHOICE, "Stop", ("Stop", "Finish", "Continue"), None, _WRITE),  # charging/connector.py
     ("WebSocketMaxMessageSize", _INT, 65536, 1024, 1_048_576, _REBOOT),  # bytes; buffers are sized once
 )
 
@@ -286,6 +293,8 @@ class Settings:
                 return _truth(text)
             if kind == _CHOICE:
                 return _choice(text, least)
+            if kind == _WORD:
+                return _word(text, least, most)
             items = [item.strip() for item in text.split(",")] if text.strip() else []
             limit = self._values[name + "MaxLength"]
             if len(items) > limit:
@@ -334,6 +343,12 @@ def _choice(text: str, choices: "tuple[str, ...]") -> str:
     if text not in choices:
         raise ValueError("one of " + ", ".join(choices))
     return text
+
+
+def _word(text: str, least: int, most: int) -> str:
+    if least <= len(text) <= most and all([32 < ord(character) < 127 for character in text]):
+        return text
+    raise ValueError("%d to %d printable characters without blanks" % (least, most))
 
 
 def _check_measurand(item: str, phases: int) -> None:

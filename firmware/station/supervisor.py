@@ -1,7 +1,8 @@
 """Keeps the station's tasks alive: one that dies is logged, counted and restarted after a pause.
 
-`start` a task by name, ask `healthy` before the watchdog is fed, read `restarts`.
-The pause grows with each death, so that a broken device does not fill the log; a time of health resets it.
+`start` a task by name, or `start_critical` one without which the station must not go on, ask `healthy` each time the
+watchdog may be fed, read `restarts`. A critical task reports in: to exist is not enough, it may wait for what never
+comes. The pause grows with each death, so that a broken device does not fill the log; a time of health resets it.
 """
 
 import asyncio
@@ -34,26 +35,42 @@ class Supervisor:
         self._sleep_ms = sleep_ms or asyncio.sleep_ms
         self._ticks_ms = ticks_ms or time.ticks_ms
         self._tasks: dict = {}
-        self._down: set[str] = set()  # names of critical tasks that do not run at this moment
+        self._critical: "dict[str, _Pulse]" = {}
         self.restarts: dict[str, int] = {}  # name -> times that it had to be restarted in this boot
 
-    def start(self, name: str, run: "Callable[[], Coroutine[Any, Any, None]]", critical: bool = False) -> None:
+    def start(self, name: str, run: "Callable[[], Coroutine[Any, Any, None]]") -> None:
         """Run the coroutine function `run` as a task, again whenever it raises; once it returns it is done.
 
         Raises ValueError if a task of that name runs already.
         """
         if name in self._tasks:
             raise ValueError("supervisor: task %r runs already" % name)
-        self._down.discard(name)
-        self._tasks[name] = asyncio.create_task(self._keep(name, run, critical))
+        self._tasks[name] = asyncio.create_task(self._keep(name, run))
+
+    def start_critical(
+        self, name: str, run: "Callable[[Callable[[], None]], Coroutine[Any, Any, None]]", patience: int
+    ) -> None:
+        """The same for a task that is missed: when it waits for its restart, when it has ended, and when it has not
+        called the `report` that it is given in the last `patience` calls of `healthy`.
+        """
+        pulse = _Pulse(patience)
+        self.start(name, lambda: run(pulse.report))
+        self._critical[name] = pulse
 
     def healthy(self) -> bool:
-        """Every critical task runs.
+        """Every critical task runs and has reported in. To be called regularly: it counts calls, not time, because a
+        clock that was moved says nothing about a task.
 
-        One that waits for its restart counts as down, so that the watchdog resets a board whose critical task
-        keeps dying: its pause outgrows the watchdog's patience.
+        A task that keeps dying is missed in its pauses, which outgrow the watchdog's patience.
         """
-        return not self._down
+        well = True
+        for name, pulse in self._critical.items():
+            was_well = pulse.misses <= pulse.patience
+            if not pulse.look() or pulse.down:
+                well = False
+            if was_well and pulse.misses > pulse.patience:
+                self._log.error("supervisor", "task %s has not reported in", name)
+        return well
 
     def stop(self) -> None:
         """Cancel every task, but not the one that calls."""
@@ -62,7 +79,7 @@ class Supervisor:
             if task is not current:
                 task.cancel()
 
-    async def _keep(self, name: str, run: "Callable[[], Coroutine]", critical: bool) -> None:
+    async def _keep(self, name: str, run: "Callable[[], Coroutine]") -> None:
         pause_ms = FIRST_PAUSE_MS
         try:
             while True:
@@ -73,16 +90,40 @@ class Supervisor:
                 except Exception as error:
                     gc.collect()  # it may have died of a full heap; the log needs a little of it
                     self._log.exception("supervisor", "task %s died" % name, error)
-                if critical:
-                    self._down.add(name)
+                self._miss(name, True)
                 if time.ticks_diff(self._ticks_ms(), began) >= HEALTHY_AFTER_MS:
                     pause_ms = FIRST_PAUSE_MS
                 self._log.info("supervisor", "task %s restarts in %d ms", name, pause_ms)
                 await self._sleep_ms(pause_ms)
                 self.restarts[name] = self.restarts.get(name, 0) + 1
                 pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
-                self._down.discard(name)
+                self._miss(name, False)
         finally:
             del self._tasks[name]
-            if critical:
-                self._down.add(name)
+            self._miss(name, True)
+
+    def _miss(self, name: str, down: bool) -> None:
+        """A task is down, or runs again."""
+        pulse = self._critical.get(name)
+        if pulse:
+            pulse.down = down
+            pulse.misses = 0
+
+
+class _Pulse:
+    """What is known of a critical task."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.misses = 0
+        self.down = False
+        self._reported = False
+
+    def report(self) -> None:
+        self._reported = True
+
+    def look(self) -> bool:
+        """Has it reported in lately?"""
+        self.misses = 0 if self._reported else min(self.misses + 1, self.patience + 1)
+        self._reported = False
+        return self.misses <= self.patience

@@ -57,17 +57,26 @@ async def station(csms, tmp_path, request):
     """Starts a station: `await station(connectors={"count": 2}, settings={…})`, see `provisioning`.
 
     Beside parts of the provisioning file it takes `heap`, `state` (a directory), `url` (of another backend),
-    `extension` (a file), `on_event` and `start=False` (the caller starts it).
+    `extension` (a file), `options` (words of tools.station), `on_event` and `start=False` (the caller starts it).
     """
     started = []
 
     async def make(
-        *, state=None, url=None, start=True, settings=None, heap="1M", extension=None, on_event=None, **parts
+        *,
+        state=None,
+        url=None,
+        start=True,
+        settings=None,
+        heap="2M",
+        extension=None,
+        options=(),
+        on_event=None,
+        **parts,
     ):
         words = provisioning(url or csms.url, settings={**SETTINGS, **(settings or {})}, **parts)
         number = len(started) + 1
         state = state or tmp_path / f"station{number}"
-        box = StationProcess(words, state, heap=heap, extension=extension, on_event=on_event)
+        box = StationProcess(words, state, heap=heap, extension=extension, options=options, on_event=on_event)
         box.on_advance = csms.shift_clock
         started.append(box)
         show(request, f"log of station {number}", lambda: box.log_text(LOG_TAIL))

@@ -50,7 +50,7 @@ class Echo:
         return "Accepted", None
 
     def do_doom(self, data: "str | None") -> tuple:
-        self._supervisor.start("doomed", self.doomed, critical=True)
+        self._supervisor.start_critical("doomed", self.doomed, 1)
         return "Accepted", None
 
     def do_hang(self, data: "str | None") -> tuple:
@@ -62,7 +62,7 @@ class Echo:
         self._fatal.clear()
         raise RuntimeError("died on demand")
 
-    async def doomed(self) -> None:
+    async def doomed(self, report) -> None:
         raise RuntimeError("doomed")
 
 

@@ -32,7 +32,7 @@ from tools.provisioning import provisioning
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MICROPYTHON = Path(sys.executable).with_name("micropython")
-FILES = ("availability.json", "boots.json", "secret", "settings.json")
+FILES = ("availability.json", "boots.json", "secret", "settings.json", "time.json")
 BLOCK = 4096
 JOURNAL = 256 * BLOCK  # where it begins in the flash
 JOURNAL_END = 512 * BLOCK
@@ -297,6 +297,11 @@ WRONG = {
     "current": (having("connectors", "max_current_a", 5), "connectors.max_current_a", "from 6 to 80"),
     "current half": (having("connectors", "max_current_a", 16.5), "connectors.max_current_a", "a whole number"),
     "phases": (having("connectors", "phases", 2), "connectors.phases", "one of 1, 3"),
+    "meter type": (having("meter", "type", "SDM120"), "meter.type", "one of SDM72, SDM72V1"),
+    "meter address": (having("meter", "address", [1, 2]), "meter.address", "as many addresses as connectors.count"),
+    "meter baudrate": (having("meter", "baudrate", 9601), "meter.baudrate", "one of 1200, 2400"),
+    "meter parity": (having("meter", "parity", "E"), "meter.parity", "one of none, even, odd, got 'E'"),
+    "meter unknown": (having("meter", "adress", 1), "meter.adress", "unknown key, expected one of type, address"),
     "setting unknown": (having("settings", "HeartBeat", "5"), "settings.HeartBeat", "is no key of this station"),
     "setting range": (having("settings", "HeartbeatInterval", "0"), "settings.HeartbeatInterval", "from 1 to 86400"),
     "setting type": (having("settings", "LocalPreAuthorize", "maybe"), "settings.LocalPreAuthorize", "true or false"),

@@ -91,7 +91,7 @@ async def test_the_first_line_is_the_control_port_and_it_answers(station, line):
 async def test_every_command_of_the_readme_is_taken(csms, station, line):
     """The examples of the manual, in their order, on a station with two connectors."""
     examples = re.findall(r'^    (\{"id": \d+, "cmd".*\})$', README.read_text(), re.MULTILINE)
-    assert len(examples) >= 13
+    assert len(examples) >= 16
     box = await station(connectors={"count": 2}, settings=CALM)
     await online(csms, box)
     client = await line(box)
@@ -102,7 +102,7 @@ async def test_every_command_of_the_readme_is_taken(csms, station, line):
             row = await client.read()
         assert (row["id"], row["ok"]) == (json.loads(example)["id"], True), row
     table = re.findall(r"^\| `(\w+)` \|[^|]*\| ", README.read_text().partition("| Command |")[2], re.MULTILINE)
-    assert {json.loads(example)["cmd"] for example in examples} == set(table[:12])
+    assert {json.loads(example)["cmd"] for example in examples} == set(table[:15])
 
 
 @pytest.mark.parametrize("unique_id", [7, "seven", None, [1], {"a": 1}, 1.5])
@@ -124,7 +124,8 @@ WRONG = (
     ({"id": 1, "cmd": "plug", "connector": 1, "ev": {"phases": 1.5}}, ("ev.phases", "1.5")),
     ({"id": 1, "cmd": "unplug", "connector": 1}, ("connector 1", "no car")),
     ({"id": 1, "cmd": "ev_pause", "connector": 2}, ("connector 2", "no car")),
-    ({"id": 1, "cmd": "swipe"}, ("token", "missing")),
+    ({"id": 1, "cmd": "swipe"}, ("token", "uid")),
+    ({"id": 1, "cmd": "swipe", "uid": "04A1"}, ("uid", "4, 7 or 10 bytes")),
     ({"id": 1, "cmd": "swipe", "token": ""}, ("token", "1 to 64")),
     ({"id": 1, "cmd": "swipe", "token": "T", "connectors": [3]}, ("connectors", "1 to 2", "3")),
     ({"id": 1, "cmd": "swipe", "token": "T", "connectors": []}, ("connectors", "list")),
@@ -478,7 +479,11 @@ async def test_whole_sessions_on_two_connectors_in_a_heap_of_1_mib(csms, station
         one = await begin(csms, box, 1, "CARD-1")
         two = await begin(csms, box, 2, "CARD-2")
         for _ in range(5):
+            count = len(csms.transcript.calls("MeterValues"))
             await leap(csms, box, 61)
+            await csms.transcript.wait_for(
+                lambda count=count: len(csms.transcript.calls("MeterValues")) >= count + 2 or None, 5, "two readings"
+            )
             await told(csms, box)
         assert (await csms.call("GetConfiguration"))["configurationKey"]
         stops = [await finish(csms, box, one, "CARD-1"), await finish(csms, box, two, "CARD-2")]

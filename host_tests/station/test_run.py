@@ -147,6 +147,8 @@ async def test_the_prompt_plays_another_session(run, screen, tmp_path):
     await screen.type("remote-start", "Charging")
     await screen.type("remote-stop", "Finishing")
     await screen.type("unplug", "Available")
+    await screen.type("swipe BLOCKED", "Blocked")
+    await screen.type("swipe 04A1B2C3", '{"idTag":"04A1B2C3"}')
     await screen.type("config HeartbeatInterval", "HeartbeatInterval")
     await screen.type("dance", "unknown")
     os.write(screen.master, b"quit\r")

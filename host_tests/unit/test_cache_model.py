@@ -184,7 +184,7 @@ class ModelTest(CacheCase, unittest.TestCase):
                 random.seed(seed + 1)
                 self.flash.cut(operation, way)
                 try:
-                    for _ in range(60):
+                    for _ in range(100):
                         before = dict(self.model.said), [card[0] for card in self.model.cards]
                         self.step()
                 except PowerCut:

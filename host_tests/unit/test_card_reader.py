@@ -16,7 +16,7 @@ class TestCardReader(unittest.TestCase):
         machine.attach(self.world)
         self.model = self.world.reader()
         self.log = FakeLog()
-        self.reader = CardReader(0, self.log)
+        self.reader = CardReader({"id": 0, "direction": None}, self.log)
 
     def read(self, count=1):
         """The next `count` tags; time moves quickly."""
@@ -113,6 +113,6 @@ class TestCardReader(unittest.TestCase):
         self.assertEqual(self.read(), ["BACK"])
 
     def test_a_reader_of_one_connector(self):
-        reader = CardReader(12)
+        reader = CardReader({"id": 12, "direction": None})
         self.world.reader([2]).swipe("SECOND")
         self.assertEqual(asyncio.run(reader.read()), "SECOND")

@@ -299,7 +299,7 @@ class CardTest(_Case, unittest.TestCase):
 
     def test_a_faulted_connector_is_for_nobody(self):
         self.use(1)
-        self.bench.outlets[0].inputs.codes = ["GroundFailure"]
+        self.bench.outlets[0].inputs.alarms = ["GroundFailure"]
         self.show(1, B)
         self.assertEqual(self.swipe("CARD1", (1,)), "busy")
 
@@ -382,7 +382,7 @@ class RemoteTest(_Case, unittest.TestCase):
         self.assertFalse(self.remote_start("CARD9", 2))
         self.assertFalse(self.remote_start("CARD9"))
         self.connector(2).set_operative(True)
-        self.bench.outlets[1].inputs.codes = ["GroundFailure"]
+        self.bench.outlets[1].inputs.alarms = ["GroundFailure"]
         self.run_steps()
         self.assertFalse(self.remote_start("CARD9", 2))
 
@@ -534,7 +534,7 @@ class WholeTest(_Case, unittest.TestCase):
 
     def housekeep(self):
         async def test():
-            task = asyncio.create_task(self.point.run())
+            task = asyncio.create_task(self.point.run(lambda: None))
             await hurry(asyncio.create_task(a_moment()))
             task.cancel()
 

@@ -215,7 +215,7 @@ class SessionTest(_Case, unittest.TestCase):
         self.outlet.lock.locked = True
 
         async def test():
-            task = asyncio.create_task(self.connector.run())
+            task = asyncio.create_task(self.connector.run(lambda: None))
             await asyncio.sleep_ms(0)
             task.cancel()
 
@@ -341,9 +341,9 @@ class LockTest(_Case, unittest.TestCase):
         self.assertFalse(self.locked)
 
     def test_unlock_ends_a_transaction_first(self):
-        self.charge(700)
+        self.charge(400)
         self.assertTrue(self.unlock())
-        self.assertEqual(self.stops(), [(1700, "UnlockCommand", None)])
+        self.assertEqual(self.stops(), [(1400, "UnlockCommand", None)])
         self.assertFalse(self.closed)
         self.assertFalse(self.locked)
         self.run_steps(5)
@@ -373,7 +373,7 @@ class FaultTest(_Case, unittest.TestCase):
         self.use()
 
     def fault(self, *codes):
-        self.outlet.inputs.codes = list(codes)
+        self.outlet.inputs.alarms = list(codes)
         self.run_steps()
 
     def test_while_available(self):
@@ -409,7 +409,7 @@ class FaultTest(_Case, unittest.TestCase):
 
     def test_while_charging(self):
         self.charge(300)
-        self.outlet.inputs.codes = ["OverCurrentFailure"]
+        self.outlet.inputs.alarms = ["OverCurrentFailure"]
         self.outlet.passes(1)
         self.assertFalse(self.closed, "the interlock does not wait for the connector")
         self.run_steps()
@@ -441,9 +441,23 @@ class FaultTest(_Case, unittest.TestCase):
         self.assertEqual(self.stops(), [(1300, "EmergencyStop", None)])
         self.assertFalse(self.closed)
 
+    def test_a_glitch_of_a_contact_is_a_pause_by_the_station_and_no_end(self):
+        self.charge(300)
+        self.outlet.inputs.glitch = True
+        self.outlet.passes(1)
+        self.assertFalse(self.closed)
+        self.run_steps(3)
+        self.assertEqual((self.connector.status, self.connector.error[0]), ("SuspendedEVSE", "NoError"))
+        self.assertFalse(self.closed)
+        self.outlet.inputs.glitch = False
+        self.run_steps(2)
+        self.assertTrue(self.closed)
+        self.assertEqual(self.statuses[-2:], ["SuspendedEVSE", "Charging"])
+        self.assertEqual(self.stops(), [])
+
     def test_a_warning_is_told_and_stops_nothing(self):
         self.charge()
-        self.outlet.warnings.codes = ["WeakSignal"]
+        self.outlet.warnings.alarms = ["WeakSignal"]
         self.run_steps()
         self.assertEqual((self.connector.status, self.connector.error[0]), ("Charging", "WeakSignal"))
         self.assertTrue(self.closed)
@@ -686,7 +700,7 @@ class AvailabilityTest(_Case, unittest.TestCase):
 
     def test_a_fault_goes_before_unavailable(self):
         self.connector.set_operative(False)
-        self.outlet.inputs.codes = ["GroundFailure"]
+        self.outlet.inputs.alarms = ["GroundFailure"]
         self.run_steps()
         self.assertEqual(self.connector.status, "Faulted")
 
@@ -851,10 +865,10 @@ class JournalTest(_Case, unittest.TestCase):
         self.assertEqual(self.bench.of_kind(records.READING), [])
         self.assertEqual(self.bench.listener.full, 1)
         self.assertEqual(self.connector.status, "Charging")
-        self.outlet.meter.energy += 700
+        self.outlet.meter.energy += 400
         self.connector.stop("Local", "CARD1")
         self.run_steps()
-        self.assertEqual(self.stops(), [(1700, "Local", "CARD1")])
+        self.assertEqual(self.stops(), [(1400, "Local", "CARD1")])
 
     def test_refused_at_the_end_it_is_tried_again(self):
         self.settings.change("StopTxnSampledData", "Energy.Active.Import.Register")

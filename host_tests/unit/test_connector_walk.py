@@ -127,10 +127,10 @@ class Walk:
             assert self.point.remote_stop(transaction.transaction_id)
 
     def fault(self, outlet):
-        outlet.inputs.codes = [random.choice(("GroundFailure", "EmergencyStop", "HighTemperature"))]
+        outlet.inputs.alarms = [random.choice(("GroundFailure", "EmergencyStop", "HighTemperature"))]
 
     def no_fault(self, outlet):
-        outlet.inputs.codes = []
+        outlet.inputs.alarms = []
 
     def lock(self, outlet):
         if outlet.lock:
@@ -181,7 +181,7 @@ class Walk:
         for _ in range(steps):
             for outlet in self.bench.outlets:
                 for _ in range(5):
-                    outlet.interlock.step()
+                    outlet.interlock.step(None)
                     self.check_contact(outlet)
                 if outlet.contactor.is_closed() and outlet.pilot.state == C:
                     outlet.meter.energy += random.randrange(20)
@@ -193,13 +193,14 @@ class Walk:
         if not outlet.contactor.commanded:
             return
         assert outlet.interlock.state == C, "closed in state %d" % outlet.interlock.state
-        assert not outlet.inputs.codes, "closed with a fault"
+        assert not outlet.inputs.alarms, "closed with a fault"
         assert outlet.lock is None or outlet.lock.locked, "closed with the cable free"
         assert outlet.connector.transaction, "closed without a transaction"
 
     def check_connector(self, outlet):
         connector = outlet.connector
         closed = outlet.contactor.commanded
+        assert outlet.interlock.wanted or not closed
         assert (connector.status == "Charging") == (closed and not connector._faults.any()), connector.status
         if connector.status in ("Available", "Unavailable"):
             assert not closed
@@ -238,7 +239,7 @@ class Walk:
         self.done.append(("heal", 0))
         self.point.change_availability(0, True)
         for outlet in self.bench.outlets:
-            outlet.inputs.codes = []
+            outlet.inputs.alarms = []
             outlet.contactor.welded = outlet.contactor.stuck = False
             outlet.meter.failures = 0
             outlet.pilot.script = None

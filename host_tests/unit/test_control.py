@@ -166,6 +166,15 @@ class TestControl(unittest.TestCase):
         self.app.failing = True
         self.refused("fake firmware", cmd="state")
 
+    def test_a_meter_is_turned(self):
+        async def scenario(client):
+            for change, expected in (({"set_wh": 5000}, 5000), ({"add_wh": -1}, 4999), ({"add_wh": 2}, 5001)):
+                self.assertTrue((await client.ask("meter", connector=2, **change))["ok"])
+                self.assertEqual(self.world.outlets[1].register_wh, expected)
+            self.assertEqual(self.world.outlets[0].register_wh, 0)
+
+        self.play(scenario)
+
     # --- what is refused, and how
 
     def test_unknown_command(self):
@@ -194,12 +203,26 @@ class TestControl(unittest.TestCase):
             ("token must be a line of 1 to 64", {"cmd": "swipe", "token": ""}),
             ("token must be", {"cmd": "swipe", "token": "a\nb"}),
             ("connectors must be a list", {"cmd": "swipe", "token": "A", "connectors": 1}),
+            ("one of the arguments token and uid", {"cmd": "swipe"}),
+            ("one of the arguments token and uid", {"cmd": "swipe", "token": "A", "uid": "01020304"}),
+            ("uid must be 4, 7 or 10 bytes in hexadecimal", {"cmd": "swipe", "uid": "0102030405"}),
+            ("uid must be", {"cmd": "card_in", "uid": "0102030X"}),
+            ("uid must be", {"cmd": "card_in", "uid": 1020304}),
+            ("uid: card 01020304 is not in the field", {"cmd": "card_out", "uid": "01020304"}),
+            ("card_in: argument uid is missing", {"cmd": "card_in"}),
             ("code must be one of", {"cmd": "fault", "connector": 1, "code": "NoError"}),
             ("on must be true or false", {"cmd": "fault", "connector": 1, "code": "OtherError", "on": 1}),
             ("up must be true or false", {"cmd": "ws", "up": "no"}),
+            ("meter: expected one of add_wh, set_wh", {"cmd": "meter", "connector": 1}),
+            ("expected one of add_wh, set_wh", {"cmd": "meter", "connector": 1, "add_wh": 1, "set_wh": 1}),
+            ("set_wh must be an integer from 0 to", {"cmd": "meter", "connector": 1, "set_wh": -1}),
+            ("add_wh must be an integer from -", {"cmd": "meter", "connector": 1, "add_wh": 0.5}),
+            ("the register then must be an integer from 0", {"cmd": "meter", "connector": 1, "add_wh": -1}),
             ("s must be a number from 0", {"cmd": "advance", "s": -1}),
             ("part must be one of contactor, lock, meter, reader", {"cmd": "break", "part": "roof", "how": "ok"}),
             ("how must be one of ok, welded, stuck", {"cmd": "break", "part": "contactor", "how": "jammed"}),
+            ("pole must be an integer from 1 to 1", {"cmd": "break", "part": "contactor", "how": "ok", "pole": 2}),
+            ("a lock has no poles", {"cmd": "break", "part": "lock", "how": "ok", "connector": 1, "pole": 1}),
             ("argument connector is missing", {"cmd": "break", "part": "lock", "how": "jammed"}),
             ("connector 1 has no car", {"cmd": "unplug", "connector": 1}),
             ("connector 1 has no car", {"cmd": "ev_pause", "connector": 1}),
@@ -231,6 +254,19 @@ class TestControl(unittest.TestCase):
         self.assertEqual(bytes(self.world.serial(0).rx), b"ANY\r\nBOTH\r\n")
         self.assertEqual(bytes(self.world.serial(11).rx), b"ONE\r\n")
 
+    def test_contactless_cards(self):
+        async def scenario(client):
+            await client.ask("swipe", uid="01020304")
+            await client.ask("card_in", uid="04a1b2c3d4e5F6", connectors=[2])
+            self.assertFalse((await client.ask("card_in", uid="04A1B2C3D4E5F6", connectors=[2]))["ok"])
+            self.assertFalse((await client.ask("swipe", uid="04A1B2C3D4E5F6", connectors=[2]))["ok"])
+            cards = [[visit.card.uid for visit in chip.field._visits] for chip in self.world.chips]
+            self.assertEqual(cards, [[b"\x01\x02\x03\x04"], [], [b"\x04\xa1\xb2\xc3\xd4\xe5\xf6"]])
+            self.assertTrue((await client.ask("card_out", uid="04A1B2C3D4E5F6", connectors=[2]))["ok"])
+            self.assertFalse((await client.ask("card_out", uid="04A1B2C3D4E5F6", connectors=[2]))["ok"])
+
+        self.play(scenario)
+
     def test_pause_and_resume(self):
         async def scenario(client):
             await client.ask("plug", connector=1)
@@ -260,7 +296,8 @@ class TestControl(unittest.TestCase):
 
     def defects(self, index):
         one = self.world.outlets[index]
-        readers = [self.world.reader(connectors).how for connectors in (None, (index + 1,))]
+        places = (None, (index + 1,))
+        readers = [(self.world.reader(place).how, self.world.chip(place).how) for place in places]
         return one.alarms, one.shorted, one.contactor.how, one.lock.how, one.meter.how, readers
 
     def test_switch_failure_is_the_one_that_shows_at_once(self):
@@ -285,7 +322,7 @@ class TestControl(unittest.TestCase):
                 self.assertTrue((await client.ask("break", part=part, connector=2, how="ok"))["ok"])
                 self.assertNotIn(how, str(self.defects(1)))
             await client.ask("break", part="reader", how="silent")
-            self.assertEqual(self.world.reader().how, "silent")
+            self.assertEqual((self.world.reader().how, self.world.chip().how), ("silent", "silent"))
 
         self.play(scenario)
 

@@ -98,7 +98,7 @@ class TestOutlet(unittest.TestCase):
 
     def setUp(self):
         self.clock = 0
-        self.outlet = Outlet(1, 3, lambda: self.clock, lambda: None)
+        self.outlet = Outlet(1, 3, lambda: self.clock, lambda: None, ticks_ms=lambda: self.clock)
         self.outlet.wave(PILOT, 1000, SIXTEEN)
 
     def at(self, ms):
@@ -135,7 +135,7 @@ class TestOutlet(unittest.TestCase):
         self.assertEqual(self.outlet.energy, self.milliwatts() * 10_000)
 
     def test_a_station_of_one_phase_gives_one(self):
-        self.outlet = Outlet(1, 1, lambda: self.clock, lambda: None)
+        self.outlet = Outlet(1, 1, lambda: self.clock, lambda: None, ticks_ms=lambda: self.clock)
         self.outlet.wave(PILOT, 1000, SIXTEEN)
         self.outlet.plug({"current_a": 10, "phases": 3})
         self.outlet.drive(COIL, 1)

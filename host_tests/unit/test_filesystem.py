@@ -3,6 +3,7 @@
 import os
 import unittest
 
+import vfs
 from fakes import FakeLog
 from flashes import CuttableFlash
 from station.storage import filesystem
@@ -70,3 +71,17 @@ class FilesystemTest(unittest.TestCase):
         self.flash.cut(1, "undone")
         with self.assertRaises(OSError):
             self.mount()
+
+    def test_where_the_port_has_mounted_one_it_is_shared(self):
+        vfs.VfsLfs2.mkfs(self.flash)
+        vfs.umount("/")
+        try:
+            vfs.mount(vfs.VfsLfs2(self.flash), "/")
+            for _ in range(2):  # at the first boot, and at the next
+                filesystem.mount(None, self.log)
+                self.write("kept")
+            self.assertEqual(os.listdir("/"), ["flash"])
+            self.assertEqual(self.read(), "kept")
+            vfs.umount("/")
+        finally:
+            vfs.mount(vfs.VfsPosix(), "/")

@@ -4,7 +4,9 @@ import os
 import unittest
 
 import vfs
-from flash import FileFlash, Slice, is_erased
+from flash import FileFlash
+from flash_slice import Slice
+from nor import is_erased
 from station.storage.region import Region
 
 PATH = "/tmp/ladepunkt-test-flash-%d.bin" % int.from_bytes(os.urandom(4), "little")

@@ -7,7 +7,8 @@ import gc
 import unittest
 
 from station.ocpp.framer import FrameError
-from station.ocpp.json_stream import ITEM_LIMIT, OUTLINE_LIMIT, JsonStream, action_of
+from station.ocpp.json_head import action_of
+from station.ocpp.json_stream import ITEM_LIMIT, OUTLINE_LIMIT, JsonStream
 
 LIST = "localAuthorizationList"
 HEAD = b'[2,"id","SendLocalList",{"listVersion":7,"localAuthorizationList":['

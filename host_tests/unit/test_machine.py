@@ -4,6 +4,7 @@ The small driver files that only wrap `machine` (timer, watchdog, system) are te
 """
 
 import asyncio
+import gc
 import time
 import unittest
 
@@ -11,6 +12,7 @@ import board
 import machine
 import utime
 from machine import ADC, PWM, RTC, SPI, UART, Pin, Signal, Timer
+from rs485 import Line
 from station.drivers import system, timer
 from station.drivers.watchdog import Watchdog
 from world import World
@@ -70,9 +72,9 @@ class TestAnalog(unittest.TestCase, _Base):
     setUp = _Base.setUp
 
     def test_pilot_plateaus(self):
-        pwm, high, low = self.pins["pilot"]
-        high, low = ADC(Pin(high)), ADC(low)
-        wave = PWM(Pin(pwm), freq=1000, duty_u16=65535)
+        pins = self.pins["pilot"]
+        high, low = ADC(Pin(pins["high"])), ADC(pins["low"])
+        wave = PWM(Pin(pins["pwm"]), freq=1000, duty_u16=65535)
         self.assertEqual((high.read_u16(), low.read_u16()), (58982, 58982))
         wave.duty_u16(20000)
         self.assertEqual((high.read_u16(), low.read_u16()), (58982, 6553))
@@ -80,7 +82,7 @@ class TestAnalog(unittest.TestCase, _Base):
         self.assertEqual((high.read_u16(), low.read_u16()), (6553, 6553))
 
     def test_pwm_settings(self):
-        wave = PWM(self.pins["pilot"][0], freq=1000, duty_u16=30000)
+        wave = PWM(self.pins["pilot"]["pwm"], freq=1000, duty_u16=30000)
         self.assertEqual((wave.freq(), wave.duty_u16()), (1000, 30000))
         wave.init(freq=2000)
         self.assertEqual((wave.freq(), wave.duty_u16()), (2000, 30000))
@@ -117,6 +119,23 @@ class TestBuses(unittest.TestCase, _Base):
             with self.assertRaises(ValueError):
                 UART(wrong[0], **wrong[1])
 
+    def test_uart_takes_what_a_board_says(self):
+        line = UART(0, 19200, bits=8, parity=0, stop=1, tx=17, rx=18, rxbuf=256, txbuf=16, timeout=0, invert=0)
+        line.flush()
+        self.assertTrue(line.txdone(), "bytes to a simulated device are there at once")
+
+    def test_uart_flush_waits_for_the_last_bit(self):
+        wire = Line([], 9600)
+        self.world.serial = lambda uart_id: wire
+        line = UART(0, 9600)
+        wire.drive(0, 1)
+        started = utime.ticks_us()
+        line.write(b"12345678")
+        self.assertFalse(line.txdone())
+        line.flush()
+        self.assertTrue(line.txdone())
+        self.assertTrue(utime.ticks_diff(utime.ticks_us(), started) >= 8333)
+
     def test_spi_with_nothing_on_it(self):
         bus = SPI(1, baudrate=1_000_000, polarity=0, phase=0)
         read = bytearray(3)
@@ -126,6 +145,14 @@ class TestBuses(unittest.TestCase, _Base):
             bus.write_readinto(b"\x01", read)
         with self.assertRaises(ValueError):
             SPI(1, polarity=2)
+
+
+class _Counter:
+    def __init__(self):
+        self.calls = 0
+
+    def call(self, timer):
+        self.calls += 1
 
 
 class TestTimer(unittest.TestCase, _Base):
@@ -185,10 +212,86 @@ class TestTimer(unittest.TestCase, _Base):
         self.assertEqual(len(calls), 1)
         ticking.deinit()
 
+    def test_a_hard_timer_calls_while_the_loop_computes(self):
+        """No task runs, and the heap is collected all the time."""
+        counter = _Counter()
+        ticking = timer.every(10, counter.call, True)
+        began = utime.ticks_ms()
+        while counter.calls < 20 and utime.ticks_diff(utime.ticks_ms(), began) < 5000:
+            gc.collect()
+        lasted = utime.ticks_diff(utime.ticks_ms(), began)
+        ticking.deinit()
+        self.assertEqual(counter.calls, 20)
+        self.assertGreaterEqual(lasted, 199)
+        for _ in range(3):
+            utime.sleep_ms(20)
+        self.assertIn(counter.calls, (20, 21), "it was told to stop")
+
+    def test_a_hard_timer_calls_once_if_asked(self):
+        counter = _Counter()
+        Timer(-1, mode=Timer.ONE_SHOT, period=5, callback=counter.call, hard=True)
+        utime.sleep_ms(60)
+        self.assertEqual(counter.calls, 1)
+
+    def test_a_hard_callback_finds_the_heap_locked(self):
+        caught = []
+
+        class Greedy:
+            def call(self, timer):
+                try:
+                    bytearray(100)
+                except MemoryError:
+                    caught[0] += 1
+
+        caught.append(0)
+        Timer(-1, mode=Timer.ONE_SHOT, period=5, callback=Greedy().call, hard=True)
+        until = utime.ticks_add(utime.ticks_ms(), 5000)
+        while not caught[0] and utime.ticks_diff(until, utime.ticks_ms()) > 0:
+            bytearray(100)  # ours is not
+        self.assertEqual(caught, [1])
+
     def test_wrong_arguments(self):
-        for wrong in ({"period": 0}, {"period": 5, "mode": 3}, {"period": 5, "hard": True}):
+        for wrong in ({"period": 0}, {"period": 5, "mode": 3}, {"period": 0, "hard": True}):
             with self.assertRaises(ValueError):
                 Timer(-1, callback=print, **wrong)
+
+
+class TestMask(unittest.TestCase):
+    """`disable_irq` and a hard timer: a callback never comes within a section, and once it is over it does."""
+
+    def setUp(self):
+        self.inside = False
+        self.torn = 0
+        self.calls = 0
+
+    def call(self, timer):
+        self.calls += 1
+        if self.inside:
+            self.torn += 1
+
+    def wait(self, calls):
+        until = time.ticks_add(time.ticks_ms(), 5000)
+        while self.calls < calls and time.ticks_diff(until, time.ticks_ms()) > 0:
+            pass
+        self.assertGreaterEqual(self.calls, calls)
+
+    def test_no_call_within(self):
+        timer = machine.Timer(-1, mode=machine.Timer.PERIODIC, period=1, callback=self.call, hard=True)
+        try:
+            for _ in range(50):
+                state = machine.disable_irq()
+                inner = machine.disable_irq()
+                self.inside = True
+                until = time.ticks_add(time.ticks_us(), 2500)
+                while time.ticks_diff(until, time.ticks_us()) > 0:
+                    pass
+                machine.enable_irq(inner)  # changes nothing: the outer one holds
+                self.inside = False
+                machine.enable_irq(state)
+                self.wait(self.calls + 1)
+        finally:
+            timer.deinit()
+        self.assertEqual(self.torn, 0)
 
 
 class TestReset(unittest.TestCase, _Base):

@@ -11,6 +11,8 @@ import machine
 from outlet import Outlet
 from station.drivers import modbus
 from station.drivers.meter import Meter, MeterError, scaled
+from station.drivers.meter_types import F32, TYPES
+from station.drivers.modbus_bus import Bus
 from world import World
 
 WH = 3_600_000_000  # the model's unit, mW ms
@@ -61,7 +63,9 @@ class TestMeter(unittest.TestCase):
         self.world = World(2, 3)
         machine.attach(self.world)
         self.outlet = self.world.outlets[0]
-        self.meter = Meter(*board.connector(1)["meter"])
+        row = board.connector(1)["meter"]
+        self.bus = Bus(board.uart(row["uart"]), 9600)
+        self.meter = Meter(self.bus, row["address"], TYPES[row["type"]])
 
     def read(self):
         return asyncio.run(self.meter.read())
@@ -139,7 +143,7 @@ class TestMeter(unittest.TestCase):
         self.assertEqual(self.read()[5], 2300)
 
     def test_exception_reply_is_named(self):
-        meter = Meter(1, 1, (4, 0x100, 2, ((0x100, 0),)))
+        meter = Meter(self.bus, 1, (9600, None, 4, 0, 100, ((0x100, 2),), ((0x100, F32, 0),)))
         with self.assertRaises(MeterError) as caught:
             asyncio.run(meter.read())
         self.assertIn("exception 2", str(caught.exception))

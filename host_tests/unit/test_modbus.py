@@ -2,7 +2,7 @@
 
 import unittest
 
-from station.drivers.modbus import ModbusError, crc16, parse, request
+from station.drivers.modbus import ModbusError, ModbusException, crc16, find, parse, request, unpack
 
 
 def framed(*body):
@@ -63,3 +63,56 @@ class TestModbus(unittest.TestCase):
         self.refused(framed(1, 3, 4, 0, 0, 0, 0), "function 3 instead of 4")
         self.refused(framed(1, 4, 2, 0, 0), "2 bytes of data instead of 4")
         self.refused(framed(1, 4, 4, 0, 0), "bytes of data")
+
+    def test_an_exception_is_an_error_of_its_own(self):
+        with self.assertRaises(ModbusException):
+            parse(framed(1, 0x84, 6), 1, 4, 2)
+
+
+class TestFind(unittest.TestCase):
+    """The reply among what else was heard."""
+
+    good = framed(1, 4, 4, 0x43, 0x66, 0x33, 0x34)
+
+    def found(self, received):
+        return find(received, len(received), 1, 4, 2)
+
+    def test_alone(self):
+        self.assertEqual(self.found(self.good), 0)
+        self.assertEqual(bytes(unpack(self.good, 0)), b"\x43\x66\x33\x34")
+
+    def test_not_before_its_last_byte(self):
+        for size in range(len(self.good)):
+            self.assertEqual(self.found(self.good[:size]), -1, size)
+
+    def test_behind_the_echo_of_the_request(self):
+        self.assertEqual(self.found(request(1, 4, 0x48, 2)), -1)
+        self.assertEqual(self.found(request(1, 4, 0x48, 2) + self.good), 8)
+
+    def test_behind_and_before_noise(self):
+        for noise in (b"\x00", b"\xff\x00", b"\x01", b"\x01\x04", b"\x01\x04\x04", b"\x01\x84"):
+            self.assertEqual(self.found(noise + self.good), len(noise), noise)
+            self.assertEqual(self.found(self.good + noise), 0, noise)
+
+    def test_behind_replies_of_others(self):
+        for other in (framed(2, 4, 4, 1, 2, 3, 4), framed(1, 3, 4, 1, 2, 3, 4), framed(1, 4, 2, 1, 2)):
+            self.assertEqual(self.found(other), -1)
+            self.assertEqual(self.found(other + self.good), len(other))
+
+    def test_a_corrupt_one_is_passed_over(self):
+        bad = bytearray(self.good)
+        bad[4] ^= 1
+        self.assertEqual(self.found(bytes(bad)), -1)
+        self.assertEqual(self.found(bytes(bad) + self.good), len(bad))
+
+    def test_an_exception_is_an_answer(self):
+        refusal = framed(1, 0x84, 2)
+        self.assertEqual(self.found(b"\x00" + refusal), 1)
+        with self.assertRaises(ModbusException) as caught:
+            unpack(b"\x00" + refusal, 1)
+        self.assertEqual(str(caught.exception), "exception 2")
+        self.assertEqual(self.found(framed(1, 0x83, 2)), -1, "of another function")
+
+    def test_only_what_was_received_counts(self):
+        buffer = bytearray(self.good) + bytearray(20)
+        self.assertEqual(find(buffer, len(self.good) - 1, 1, 4, 2), -1, "the rest is of an earlier reply")

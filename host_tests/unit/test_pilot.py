@@ -7,7 +7,8 @@ import machine
 import micropython
 from ev import offered_ma
 from station.drivers import pilot
-from station.drivers.pilot import Pilot, current_of, duty_of
+from station.drivers.pilot import Pilot
+from station.drivers.pilot_current import DIGITAL, current_of, duty_of, is_digital
 from world import World
 
 
@@ -60,6 +61,29 @@ class TestDuty(unittest.TestCase):
         self.assertEqual(current_of(round(0.09 * 65535)), 60)
         self.assertEqual(current_of(round(0.965 * 65535)), 800)
         self.assertEqual(current_of(round(0.97 * 65535) - 1), 800)
+
+    def test_every_duty_of_the_table(self):
+        """IEC 61851-1 table A.8, row by row, at each of the 65536 duties."""
+        whole = 65535
+        for duty in range(whole + 1):
+            percent = 100 * duty  # of `whole`: in whole numbers, because a board's floats have 24 bits
+            current = current_of(duty)
+            self.assertEqual(is_digital(duty), 3 * whole <= percent <= 7 * whole, duty)
+            if percent < 8 * whole or percent > 97 * whole:
+                self.assertEqual(current, 0, duty)
+            elif percent < 10 * whole:
+                self.assertEqual(current, 60, duty)
+            elif percent <= 85 * whole:  # 0.6 A for each, rounded to 0.1 A
+                self.assertLessEqual(2 * abs(current * whole - duty * 600), whole, duty)
+            elif percent <= 96 * whole:
+                self.assertLessEqual(2 * abs((current + 1600) * whole - duty * 2500), whole, duty)
+            else:
+                self.assertEqual(current, 800, duty)
+
+    def test_five_percent_is_digital_and_offers_nothing_by_itself(self):
+        self.assertAlmostEqual(DIGITAL / 655.35, 5, 2)
+        self.assertTrue(is_digital(DIGITAL))
+        self.assertEqual((current_of(DIGITAL), offered_ma(DIGITAL, 1000)), (0, 0))
 
     def test_refuses_what_cannot_be_offered(self):
         for deciamps in (1, 59, 801, -60):
@@ -132,6 +156,15 @@ class TestStates(unittest.TestCase):
         self.pilot.off()
         self.assertEqual((self.line.duty, self.pilot.offered), (0, 0))
 
+    def test_digital_communication(self):
+        self.pilot.offer(160)
+        self.pilot.offer_digital()
+        self.assertEqual((self.line.duty, self.pilot.offered), (DIGITAL, 0))
+        self.line.low = counts(-6000)
+        self.assertEqual(self.at(9000), pilot.NO_DIODE)  # it swings, so the diode shows
+        self.pilot.off()
+        self.assertEqual(self.at(9000), pilot.B)
+
     def test_refused_offer_leaves_the_one_before(self):
         self.pilot.offer(160)
         with self.assertRaises(ValueError):
@@ -144,7 +177,7 @@ class TestWithCar(unittest.TestCase):
         self.world = World(1, 3)
         machine.attach(self.world)
         self.outlet = self.world.outlets[0]
-        self.pilot = Pilot(*board.connector(1)["pilot"])
+        self.pilot = Pilot(**board.connector(1)["pilot"])
 
     def test_each_state_of_the_model(self):
         self.assertEqual(self.pilot.sample(), pilot.A)

@@ -47,6 +47,51 @@ class ProvisioningTest(unittest.TestCase):
         self.assertEqual((result.connectors, result.lock, result.max_current_a, result.phases), (2, True, 16, 3))
         self.assertEqual(result.settings, {"HeartbeatInterval": "60", "LocalPreAuthorize": True})
 
+    def test_the_time_of_provisioning(self):
+        self.assertEqual(self.parse(example()).provisioned_at, 0)
+        given = example()
+        given["identity"]["provisioned_at"] = "2026-11-22T11:00:00Z"
+        self.assertEqual(self.parse(given).provisioned_at, 1795345200)
+        for wrong in ("yesterday", "1999-01-01T00:00:00Z", 1795345200, None):
+            expected = "expected a date-time such as 2026-11-22T11:00:00Z, got %r" % (wrong,)
+            self.refuses_value("identity", "provisioned_at", wrong, "identity.provisioned_at: " + expected)
+
+    def test_a_meter(self):
+        result = self.parse(example())
+        found = (result.meter_type, result.meter_address, result.meter_baudrate, result.meter_parity)
+        self.assertEqual(found, (None, None, None, None))
+        given = example()
+        given["meter"] = {"type": "B23", "address": 5, "baudrate": 19200, "parity": "even"}
+        result = self.parse(given)
+        found = (result.meter_type, result.meter_address, result.meter_baudrate, result.meter_parity)
+        self.assertEqual(found, ("B23", 5, 19200, "even"))
+        for address in (1, 246, [9, 3], [247, 247]):
+            given["meter"] = {"address": address}
+            self.assertEqual(self.parse(given).meter_address, address)
+
+    def test_a_wrong_meter(self):
+        for key, value, expected in (
+            ("type", "SDM120", "one of SDM72, SDM72V1, SDM230, SDM630, B23, EM340, got 'SDM120'"),
+            ("type", 630, "one of SDM72, SDM72V1, SDM230, SDM630, B23, EM340, got 630"),
+            ("address", 0, "a whole number from 1 to 247, or a list with one for each connector, got 0"),
+            ("address", True, "a whole number from 1 to 247, or a list with one for each connector, got True"),
+            ("address", [1, 248], "a whole number from 1 to 247, or a list with one for each connector, got [1, 248]"),
+            ("address", [1], "as many addresses as connectors.count, 2, got [1]"),
+            ("address", 247, "a whole number from 1 to 246 with 2 connectors, got 247"),
+            (
+                "baudrate",
+                9601,
+                "one of 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, got 9601",
+            ),
+            ("parity", "mark", "one of none, even, odd, got 'mark'"),
+            ("parity", None, "one of none, even, odd, got None"),
+        ):
+            given = example()
+            given["meter"] = {key: value}
+            self.refuses(given, "meter.%s: expected %s" % (key, expected))
+        given["meter"] = {"adress": 1}
+        self.refuses(given, "meter.adress: unknown key, expected one of type, address, baudrate, parity")
+
     def test_what_may_be_left_out(self):
         given = example()
         given["connectors"] = {"count": 1}
@@ -89,7 +134,7 @@ class ProvisioningTest(unittest.TestCase):
     def test_unknown_keys(self):
         given = example()
         given["conectors"] = {}
-        known = "identity, backend, connectors, settings"
+        known = "identity, backend, connectors, meter, settings"
         self.refuses(given, "conectors: unknown key, expected one of " + known)
         known = "url, authorization_key, ca"
         self.refuses_value("backend", "uri", "x", "backend.uri: unknown key, expected one of " + known)

@@ -11,6 +11,16 @@ async def forever():
     await asyncio.Event().wait()
 
 
+def reporting(run):
+    """As a critical task that reports in once and then runs."""
+
+    async def critical(report):
+        report()
+        await run()
+
+    return critical
+
+
 async def settle():
     """Let every task run as far as it can."""
     for _ in range(20):
@@ -82,7 +92,7 @@ class SupervisorTest(unittest.TestCase):
             await settle()
             seen = [self.supervisor.healthy()]
             self.runs = 0
-            self.supervisor.start("interlock", self.dying(1), critical=True)
+            self.supervisor.start_critical("interlock", reporting(self.dying(1)), 3)
             seen.append(self.supervisor.healthy())
             await settle()
             seen.append(self.supervisor.healthy())
@@ -101,13 +111,43 @@ class SupervisorTest(unittest.TestCase):
             self.supervisor.start("extra", once)
             await settle()
             healthy = self.supervisor.healthy()
-            self.supervisor.start("interlock", once, critical=True)
+            self.supervisor.start_critical("interlock", reporting(once), 3)
             await settle()
             return healthy, self.supervisor.healthy()
 
         self.assertEqual(asyncio.run(test()), (True, False))
         self.assertEqual(self.runs, 2)
         self.assertEqual(self.supervisor.restarts, {})
+
+    def test_a_critical_task_that_hangs_is_missed_until_it_goes_on(self):
+        goes_on = asyncio.Event()
+
+        async def hanging(report):
+            report()
+            await goes_on.wait()
+            while True:
+                report()
+                await asyncio.sleep_ms(0)
+
+        async def test():
+            self.supervisor.start_critical("connector", hanging, 2)
+            await settle()
+            looks = [self.supervisor.healthy() for _ in range(5)]
+            goes_on.set()
+            await settle()
+            return looks, self.supervisor.healthy()
+
+        looks, healed = asyncio.run(test())
+        self.assertEqual(looks, [True, True, True, False, False])
+        self.assertEqual(self.log.at("error"), ["task connector has not reported in"])
+        self.assertTrue(healed)
+
+    def test_a_task_that_has_not_begun_is_given_its_time(self):
+        async def test():
+            self.supervisor.start_critical("connector", reporting(forever), 1)
+            return [self.supervisor.healthy() for _ in range(2)]
+
+        self.assertEqual(asyncio.run(test()), [True, False])
 
     def test_a_name_is_free_again_once_its_task_has_ended(self):
         async def once():

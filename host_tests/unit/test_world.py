@@ -35,7 +35,7 @@ class TestWorld(unittest.TestCase):
         """The process was killed and started again; time.advance has not happened in the new process."""
         advanced = self.world._advanced
         self.world = World(2, 3, self.path)
-        time._skipped -= advanced
+        time._skip(time._skipped - advanced)
         self.world._ticks = time.ticks_ms()
         return self.world.outlets[0]
 
@@ -165,13 +165,28 @@ class TestWorld(unittest.TestCase):
             World(3, 3).reader([1, 3])
         self.assertIn("[1, 3]", str(caught.exception))
 
+    def test_a_chip_beside_each_reader(self):
+        self.assertEqual(self.world.contactless(), ((2000, 2001, (1, 2)), (2002, 2003, (1,)), (2004, 2005, (2,))))
+        self.assertEqual([self.world.chip(c) for c in (None, [1], [2])], list(self.world.bus(1)))
+        self.world.terminal(2004)[0].drive(0, 0)
+        self.assertEqual([chip.transfers for chip in self.world.chips], [0, 0, 1])
+
+    def test_a_reader_and_its_chip_break_together(self):
+        self.world.break_readers([2], "silent")
+        self.world.save()
+        again = World(2, 3, self.path)
+        hows = [(again.reader(c).how, again.chip(c).how) for c in (None, [1], [2])]
+        self.assertEqual(hows, [("ok", "ok"), ("ok", "ok"), ("silent", "silent")])
+
     def test_what_is_not_there(self):
-        for wrong in (0, 19, 60, -1):
+        for wrong in (0, outlet.TERMINALS - 1, 3 * outlet.TERMINALS, -1, 2006):
             with self.assertRaises(ValueError):
                 self.world.terminal(wrong)
         for wrong in (3, 10, 13, -1):
             with self.assertRaises(ValueError):
                 self.world.serial(wrong)
+        with self.assertRaises(ValueError):
+            self.world.bus(0)
 
 
 class TestBoard(unittest.TestCase):
@@ -194,11 +209,17 @@ class TestBoard(unittest.TestCase):
     def test_setup(self):
         self.setup('{"connectors": {"count": 3, "phases": 1}}')
         self.assertEqual(board.provisioning(), b'{"connectors": {"count": 3, "phases": 1}}')
-        self.assertEqual([reader["uart"] for reader in board.readers()], [0, 11, 12, 13])
-        self.assertEqual(board.readers()[0]["connectors"], (1, 2, 3))
-        machine.Pin(board.connector(3)["contactor"][0])
+        readers = board.readers()
+        self.assertEqual([reader["kind"] for reader in readers], ["serial"] * 4 + ["mfrc522"] * 4)
+        self.assertEqual([reader["uart"] for reader in readers[:4]], [0, 11, 12, 13])
+        self.assertEqual([reader["connectors"] for reader in readers], [(1, 2, 3), (1,), (2,), (3,)] * 2)
+        for reader in readers[4:]:
+            machine.SPI(board.spi(reader["spi"])["id"])
+            machine.Pin(reader["select"])
+            machine.Pin(reader["reset"])
+        machine.Pin(board.connector(3)["lock"][0])
         with self.assertRaises(ValueError):
-            machine.Pin(board.connector(4)["contactor"][0])
+            machine.Pin(board.connector(4)["lock"][0])
         self.assertEqual(sorted(os.listdir(DIRECTORY + "/state"))[0], "flash.bin")
         self.setup('{"connectors": {"count": 3}}')  # the state directory is there now
 
@@ -217,9 +238,11 @@ class TestBoard(unittest.TestCase):
         pins = []
         for i in range(1, 9):
             wiring = board.connector(i)
-            for name in ("contactor", "pilot", "lock"):
-                pins.extend(wiring[name])
-            pins.extend([pin for pin, _ in wiring["faults"]])
+            pins.extend(wiring["lock"])
+            pins.extend([wiring["pilot"][name] for name in ("pwm", "high", "low")])
+            for coil, feedback in wiring["contactor"]["poles"]:
+                pins.extend((coil,) + feedback)
+            pins.extend([pin for pin, _, _ in wiring["inputs"]])
         self.assertEqual(len(pins), len(set(pins)))
 
     def test_wrong_provisioning_is_left_to_the_firmware_to_refuse(self):
@@ -232,7 +255,7 @@ class TestBoard(unittest.TestCase):
             '{"connectors": 5}',
         ):
             self.setup(text)
-            self.assertEqual(len(board.readers()), 1, text)
+            self.assertEqual(len(board.readers()), 2, text)
 
     def test_missing_file_is_named(self):
         with self.assertRaises(OSError) as caught:

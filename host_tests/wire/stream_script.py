@@ -8,7 +8,8 @@ import json
 import sys
 
 from station.ocpp import framer
-from station.ocpp.json_stream import JsonStream, action_of
+from station.ocpp.json_head import action_of
+from station.ocpp.json_stream import JsonStream
 
 
 def plain(value):

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from station.ocpp import framer, json_syntax, messages, schema
-from station.ocpp.json_stream import HEAD_LIMIT, ITEM_LIMIT, OUTLINE_LIMIT, JsonStream, action_of
+from station.ocpp.json_head import HEAD_LIMIT, action_of
+from station.ocpp.json_stream import ITEM_LIMIT, OUTLINE_LIMIT, JsonStream
 
 ROOT = Path(__file__).parent.parent.parent
 ACTION = "SendLocalList"

@@ -19,7 +19,7 @@ from station.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from station.charging.authorization import Authorization
     from station.charging.connector import Connector
@@ -37,6 +37,8 @@ _JOURNAL_FULL = ("OtherError", "the transaction store is full", "JournalFull")
 _READER_DEAD = ("ReaderFailure", "a card reader does not answer", "")
 _NO_WARNING = ("NoError", "", "")
 _HOUSEKEEPING_MS = const(50)
+
+_WELCOME = ("granted", "stopped", "released", "withdrawn")  # answers of `present` to a card that may
 
 
 class ChargePoint:
@@ -68,6 +70,7 @@ class ChargePoint:
         # connector ids (0: the charge point) whose availability shall be Inoperative
         self._inoperative: set[int] = set()
         self.listener: Any = None
+        self.on_card: "Callable[[bool, tuple[int, ...]], None] | None" = None  # (accepted, connectors of the reader)
         self.readers = []  # each has `alive`
         self._warnings = []  # what stands, oldest first
         for connector in connectors:
@@ -143,9 +146,10 @@ class ChargePoint:
 
     # --- cards
 
-    async def run(self) -> None:
-        """The charge point's task: held cards, dead readers, and a shortage of room."""
+    async def run(self, report: "Callable[[], None]") -> None:
+        """The charge point's task: held cards, dead readers, a shortage of room; `report()` says that it goes round."""
         while True:
+            report()
             await asyncio.sleep_ms(_HOUSEKEEPING_MS)
             self.match_held()
             self._warn(_READER_DEAD, not all([reader.alive for reader in self.readers]))
@@ -161,7 +165,10 @@ class ChargePoint:
             except OSError as error:
                 self._log.error("card", "%s", error)
             else:
-                self._log.info("card", "%s: %s", id_tag, await self.present(id_tag, connector_ids))
+                answer = await self.present(id_tag, connector_ids)
+                self._log.info("card", "%s: %s", id_tag, answer)
+                if self.on_card:
+                    self.on_card(answer in _WELCOME, connector_ids)
 
     def match_held(self) -> None:
         """Give each held card to the first of its connectors that is plugged in; drop it when its time is over."""

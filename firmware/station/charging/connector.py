@@ -14,14 +14,15 @@ import asyncio
 from micropython import const
 
 from station import measurands
+from station.charging import faults, metering, status
 from station.charging import interlock as pilot
-from station.charging import metering, status
 from station.charging.authorization import same_id_tag
+from station.charging.plausibility import Register
 from station.storage.journal import JournalFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from station.charging.charge_point import ChargePoint
     from station.charging.faults import Faults
@@ -37,6 +38,7 @@ _UNLOCK_WAIT_MS = const(2000)  # for a transaction to end, and again for the loc
 _EV_WAIT_S = const(1)  # a car that asks for energy within this was never SuspendedEV
 _METER_IDLE_S = const(10)  # without a transaction the meter is read this often, to notice that it died
 _METER_BUSY_S = const(1)
+_METER_DEAD_S = const(5)  # while it is charged without a meter: each try holds the connector's other duties up
 _METER_FAILURES = const(3)  # in a row, each after the driver's own retries
 _STORE_AGAIN_S = const(5)  # after the flash refused the end of a transaction
 
@@ -88,14 +90,18 @@ class Connector:
         self._current_da = current_da
         self._phases = phases
         self._schedule = metering.Schedule(settings, clock)
+        self._register = Register(current_da, phases)
         self._locking_since = -1  # uptime at which the lock was told to lock, -1: not waiting for it
         self._stopping: tuple[str, str | None] = None  # (reason, id_tag) of a stop that is asked for
         self._patient_until = 0  # uptime until which a car that has not asked for energy yet is Preparing
         self._store_at = 0  # uptime at which an end that the flash refused is stored again, 0: it was not refused
+        self._supplying = False  # are the coils on, as of the latest step?
+        self._tripped = False  # an alarm contact opened the coils, and the car still waits for them
         self._spent = False  # an invalid card's allowance is used up, and the transaction goes on without energy
         self._kept_for: str = None  # the card that may take a cable which stayed locked
         self._meter_at = -_METER_IDLE_S
         self._meter_failures = 0
+        self._interlock_failures = 0  # that the log has heard of
         self._told: tuple = None
         self.listener: ChargePoint = (
             None  # status_changed(connector), aligned(connector, stamp, measurement), store_full()
@@ -131,11 +137,13 @@ class Connector:
     def _status_in_transaction(self) -> str:
         if self._spent:
             return status.SUSPENDED_EVSE
-        if self._interlock.wanted:
+        if self._supplying:
             return status.CHARGING
         if self.plugged and self._clock.uptime() <= self._patient_until:
             return status.PREPARING
         if self._interlock.state == pilot.D:  # it asks for energy that this place may not give
+            return status.SUSPENDED_EVSE
+        if self._tripped:
             return status.SUSPENDED_EVSE
         return status.SUSPENDED_EV
 
@@ -204,26 +212,40 @@ class Connector:
 
     # --- the step
 
-    async def run(self) -> None:
-        """The connector's task. It begins with the cable free: what was locked before a restart is over."""
+    async def run(self, report: "Callable[[], None]") -> None:
+        """The connector's task; `report()` says that it still goes round.
+
+        It begins with the cable free: what was locked before a restart is over.
+        """
         if self._lock and not self.transaction:
             self._lock.unlock()
         while not self._interlock.is_settled():
             await asyncio.sleep_ms(_STEP_MS)
         while True:
             await self.step()
+            report()
             self.looked.set()
             await asyncio.sleep_ms(_STEP_MS)
 
     async def step(self) -> None:
         self._see_cable()
         self._faults.update()
+        self._faults.tolerated = self._tolerated()
         if self.transaction:
             await self._watch_transaction()
         elif self.grant_held:
             await self._follow_grant()
         await self._read_when_due()
+        self._supplying = self._interlock.supplies
+        waits = self._interlock.state >= pilot.C and not self._supplying
+        self._tripped = waits and (self._tripped or self._faults.holds_open())
         self.tell()
+
+    def _hear_interlock(self) -> None:
+        """It cannot log what it met within an interrupt."""
+        if self._interlock.failures != self._interlock_failures:
+            self._interlock_failures = self._interlock.failures
+            self._log.error("interlock", "%d: a device failed within a pass; opened", self.connector_id)
 
     def tell(self) -> None:
         """Tell the listener if what it was told last is no longer so."""
@@ -242,6 +264,8 @@ class Connector:
             self._faults.unplugged()
             if not self.transaction:
                 self._free_socket()
+        elif state == pilot.A and self._faults.any():
+            self._faults.unplugged()  # what came without a cable does not wait for one
         elif (pilot.B <= state <= pilot.D or state == pilot.NO_DIODE) and not self.plugged:
             self.plugged = True
             self.plugged_at = self._clock.uptime()
@@ -282,7 +306,8 @@ class Connector:
         return False
 
     async def _begin(self, grant: Grant) -> None:
-        if not await self._read() or self.grant_held is not grant:  # it may be taken back while the meter is read
+        known = await self._read() or self._goes_without_meter()
+        if not known or self.grant_held is not grant:  # it may be taken back while the meter is read
             return
         try:
             self.transaction = self._ledger.start(
@@ -324,7 +349,8 @@ class Connector:
         transaction ends, or goes on without energy, as StopTransactionOnInvalidId says.
         """
         used = self.measurement[measurands.ENERGY] - self.transaction.meter_start
-        if used < self._settings["MaxEnergyOnInvalidId"]:
+        measured = not (self._faults.has("MeterSilent") or self._faults.has("MeterImplausible"))
+        if measured and used < self._settings["MaxEnergyOnInvalidId"]:
             return
         if self._settings["StopTransactionOnInvalidId"]:
             self.stop("DeAuthorized")
@@ -338,8 +364,10 @@ class Connector:
             self._interlock.open()
             return
         self._pilot.offer(self._current_da)
-        if not self._interlock.wanted and self._interlock.close():
+        if self._interlock.supplies:
             self._patient_until = -1
+        elif not self._interlock.wanted:
+            self._interlock.close()
 
     async def _end(self, reason: str, id_tag: "str | None") -> None:
         """Write the end of the transaction. If the flash refuses, a later step tries again."""
@@ -393,15 +421,38 @@ class Connector:
             return False
         self._meter_failures = 0
         self._faults.remove("MeterSilent")
-        self.measurement = measurement + (self._pilot.offered,)
+        self.measurement = (self._plausible(measurement[measurands.ENERGY]),) + measurement[1:] + (self._pilot.offered,)
         return True
+
+    def _plausible(self, wh: int) -> int:
+        """The energy that counts. A register that cannot be right is a fault within a transaction, else only logged."""
+        bound = self.transaction is not None
+        counts, wrong = self._register.judge(wh, self._meter_at, self._clock.uptime(), bound)
+        known = self._faults.has("MeterImplausible")
+        if wrong and not (bound and known):
+            self._log.warning("connector", "%d: energy meter: %s", self.connector_id, wrong)
+        if bound and not wrong:
+            self._faults.remove("MeterImplausible")
+        elif bound and self.plugged:  # it stays until the cable is out
+            self._faults.add("MeterImplausible")
+        return counts
+
+    def _tolerated(self) -> "tuple[str, ...]":
+        """The faults of the meter with which charging goes on, as MeterFailurePolicy says.
+
+        Stop: none, the transaction ends. Finish: the one that runs goes on by the last known register, no other
+        begins. Continue: others begin, too, for places where nobody is billed by the Wh.
+        """
+        policy = self._settings["MeterFailurePolicy"]
+        if (policy == "Finish" and self.transaction) or (policy == "Continue" and self.measurement):
+            return faults.METER
+        return ()
 
     async def _read_when_due(self) -> None:
         """The intervals of MeterValueSampleInterval and ClockAlignedDataInterval (OCPP 1.6 §4.7, §9.1)."""
         sampled = self.transaction is not None and self._schedule.sample_due()
         aligned = self._schedule.aligned_due()
-        busy = self.transaction or self._meter_failures
-        pause = _METER_BUSY_S if busy else _METER_IDLE_S
+        pause = self._meter_pause()
         if not (sampled or aligned or self._clock.uptime() - self._meter_at >= pause):
             return
         if not await self._read():
@@ -416,6 +467,14 @@ class Connector:
             self._record(metering.CLOCK, self._settings["MeterValuesAlignedData"], self._settings["StopTxnAlignedData"])
         elif aligned:
             self.listener.aligned(self)
+
+    def _goes_without_meter(self) -> bool:
+        return self._faults.has("MeterSilent") and not self._faults.any()
+
+    def _meter_pause(self) -> int:
+        if self._goes_without_meter():
+            return _METER_DEAD_S
+        return _METER_BUSY_S if self.transaction or self._meter_failures else _METER_IDLE_S
 
     def _record(self, context: int, names: str, stop_names: str) -> None:
         mask = measurands.mask_of(names, self._phases)

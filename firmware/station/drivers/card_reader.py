@@ -23,11 +23,15 @@ _CR = const(0x0D)
 
 
 class CardReader:
-    """The reader at UART `uart_id`. What is no id tag (too long, empty, not printable) is logged and ignored."""
+    """The reader at a UART with these arguments of machine.UART, as a board's `uart(key)` gives them.
 
-    def __init__(self, uart_id: int, log=None) -> None:
-        self._id = uart_id
-        self._uart = UART(uart_id, _BAUD, rxbuf=64)
+    What is no id tag (too long, empty, not printable) is logged and ignored.
+    """
+
+    def __init__(self, uart: dict, log=None) -> None:
+        self._id = uart["id"]
+        wires = {name: value for name, value in uart.items() if name not in ("id", "direction")}
+        self._uart = UART(self._id, _BAUD, rxbuf=64, **wires)
         self._log = log
         self._byte = bytearray(1)
         self._line = bytearray()

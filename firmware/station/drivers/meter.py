@@ -1,40 +1,20 @@
-"""The energy meter: Modbus RTU over a UART, every quantity an integer.
+"""An energy meter on a Modbus line, every quantity an integer.
 
-`await read()` gives one measurement, or raises MeterError after three tries. The register map is data. A meter's
-IEEE 754 single is taken apart as an integer: on a board a float has 24 bits, too few for a register in Wh.
+`await read()` gives one measurement, or raises MeterError; each request is tried three times. What the meter has in
+which register is data: `meter_types.py`. An IEEE 754 single is taken apart as an integer: on a board a float has 24
+bits, too few for a register in Wh.
 """
 
-import asyncio
-import time
-
-from machine import UART
 from micropython import const
 
-from station.drivers import modbus
+from station.drivers import meter_types, modbus
 
-_BAUD = const(9600)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from station.drivers.modbus_bus import Bus
+
 _TRIES = const(3)
-_TIMEOUT_MS = const(400)  # the reply takes 160 ms at 9600 baud, the meter thinks for up to 60 ms
-_POLL_MS = const(5)
-
-# Eastron SDM630: function, first register, count (at most 80 in a request), and for each number of a measurement its
-# register and how many decimals to keep: kWh to Wh, W, A to mA, V to 0.1 V, Hz to 0.01 Hz. Singles, big-endian.
-SDM630 = (
-    modbus.READ_INPUT,
-    0x0000,
-    74,
-    (
-        (0x0048, 3),  # total import
-        (0x0034, 0),  # total power
-        (0x0006, 3),
-        (0x0008, 3),
-        (0x000A, 3),  # current of L1, L2, L3
-        (0x0000, 1),
-        (0x0002, 1),
-        (0x0004, 1),  # voltage of L1, L2, L3
-        (0x0046, 2),  # frequency
-    ),
-)
+_ENERGY = const(0)
 
 
 class MeterError(OSError):
@@ -60,54 +40,72 @@ def scaled(bits: int, decimals: int) -> int:
     return -mantissa if bits >> 31 else mantissa
 
 
-class Meter:
-    """One connector's meter at `address` on UART `uart_id`. Reads that overlap wait for one another."""
+def number(data: "bytes | memoryview", at: int, kind: int, order: int, exponent: int) -> "int | None":
+    """The number whose registers begin at byte `at`, times 10 ** exponent, rounded to the nearest integer.
 
-    def __init__(self, uart_id: int, address: int, registers: tuple = SDM630) -> None:
-        self._uart = UART(uart_id, _BAUD, rxbuf=256)
+    None if the meter has no value for it: all ones (unsigned), the highest number (signed), no number (single).
+    """
+    words = meter_types.WORDS[kind]
+    bits = 0
+    for word in range(words):
+        index = at + 2 * (word if order == meter_types.HIGH_FIRST else words - 1 - word)
+        bits = bits << 16 | data[index] << 8 | data[index + 1]
+    if kind == meter_types.F32:
+        try:
+            return scaled(bits, exponent)
+        except ValueError:
+            return None
+    width = 16 * words
+    if kind in (meter_types.I16, meter_types.I32, meter_types.I64):
+        if bits == (1 << width - 1) - 1:
+            return None
+        if bits >> width - 1:
+            bits -= 1 << width
+    elif bits == (1 << width) - 1:
+        return None
+    if exponent >= 0:
+        return bits * 10**exponent
+    divisor = 10**-exponent
+    return -((divisor // 2 - bits) // divisor) if bits < 0 else (bits + divisor // 2) // divisor
+
+
+class Meter:
+    """The meter at `address` on a line; `kind` is a row of `meter_types.TYPES`."""
+
+    def __init__(self, bus: "Bus", address: int, kind: tuple) -> None:
+        self._bus = bus
         self._address = address
-        self._function, self._first, self._count, self._fields = registers
-        self._request = modbus.request(address, self._function, self._first, self._count)
-        self._reply = bytearray(2 * self._count + modbus.OVERHEAD)
-        self._lock = asyncio.Lock()
+        _, _, self._function, self._order, self._thinks_ms, self._requests, self._fields = kind
 
     async def read(self) -> "tuple[int, ...]":
-        """(energy_wh, power_w, i1_ma, i2_ma, i3_ma, v1_dv, v2_dv, v3_dv, frequency_chz): Wh, W, mA, 0.1 V, 0.01 Hz."""
+        """(energy_wh, power_w, i1_ma, i2_ma, i3_ma, v1_dv, v2_dv, v3_dv, frequency_chz): Wh, W, mA, 0.1 V, 0.01 Hz.
+
+        What the meter does not measure, or has no value for, is 0; without its energy register there is no measurement.
+        """
+        numbers = [0] * len(self._fields)
+        for first, count in self._requests:
+            self._decode(await self._ask(first, count), first, count, numbers)
+        return tuple(numbers)
+
+    async def _ask(self, first: int, count: int) -> bytes:
         problem = None
-        async with self._lock:
-            for _ in range(_TRIES):
-                size = await self._exchange()
-                try:
-                    reply = memoryview(self._reply)[:size]
-                    return self._decode(modbus.parse(reply, self._address, self._function, self._count))
-                except (modbus.ModbusError, ValueError) as error:
-                    problem = error
+        for _ in range(_TRIES):
+            try:
+                return await self._bus.exchange(self._address, self._function, first, count, self._thinks_ms)
+            except (modbus.ModbusError, OSError) as error:
+                problem = error
         raise MeterError("meter %d: %s, %d tries" % (self._address, problem, _TRIES))
 
-    async def _exchange(self) -> int:
-        """Send the request; returns how many bytes of reply are in the buffer when it is full or time is up."""
-        while self._uart.any():  # the late rest of an earlier reply
-            self._uart.readinto(self._reply)
-        self._uart.write(self._request)
-        started = time.ticks_ms()
-        view = memoryview(self._reply)
-        size = 0
-        while True:
-            # bytes first and the clock afterwards: a loop that was late must not take a reply for none
-            if self._uart.any():
-                size += self._uart.readinto(view[size:]) or 0
-            if size == len(view) or (size >= modbus.EXCEPTION_SIZE and view[1] & 0x80):
-                return size
-            if time.ticks_diff(time.ticks_ms(), started) > _TIMEOUT_MS:
-                return size
-            await asyncio.sleep_ms(_POLL_MS)
-
-    def _decode(self, data: memoryview) -> "tuple[int, ...]":
-        numbers = []
-        for register, decimals in self._fields:
-            at = 2 * (register - self._first)
-            bits = data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
-            numbers.append(scaled(bits, decimals))
-        if numbers[0] < 0:
-            raise ValueError("negative energy register %d Wh" % numbers[0])
-        return tuple(numbers)
+    def _decode(self, data: bytes, first: int, count: int, numbers: "list[int]") -> None:
+        """Put into `numbers` what these registers hold."""
+        for index, field in enumerate(self._fields):
+            if field is None or not first <= field[0] < first + count:
+                continue
+            register, kind, exponent = field
+            value = number(data, 2 * (register - first), kind, self._order, exponent)
+            if index == _ENERGY:
+                if value is None:
+                    raise MeterError("meter %d: no value in its energy register" % self._address)
+                if value < 0:
+                    raise MeterError("meter %d: negative energy register %d Wh" % (self._address, value))
+            numbers[index] = value or 0

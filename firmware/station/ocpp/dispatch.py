@@ -9,7 +9,7 @@ the handler.
 """
 
 from station.ocpp import framer, messages, schema
-from station.ocpp.json_stream import HEAD_LIMIT
+from station.ocpp.json_head import HEAD_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -192,7 +192,9 @@ class Handshake:
             raise Refused(status, "no Upgrade to websocket: %s" % _show(fields.get(b"upgrade")))
         if b"upgrade" not in _items(fields.get(b"connection")):
             raise Refused(status, "no Connection: Upgrade: %s" % _show(fields.get(b"connection")))
-        accept = binascii.b2a_base64(hashlib.sha1(self._key + _GUID).digest()).strip()
+        # the stub for STM32 is of a board without TLS, and so without SHA-1
+        digest = hashlib.sha1(self._key + _GUID).digest()  # type: ignore[attr-defined]
+        accept = binascii.b2a_base64(digest).strip()
         accepted = fields.get(b"sec-websocket-accept")
         if accepted != accept:
             raise Refused(status, "wrong Sec-WebSocket-Accept: %s" % _show(accepted))

@@ -20,15 +20,15 @@ import asyncio
 
 from micropython import const
 
-from station.ocpp import framer, json_stream
-from station.ocpp.streamed_call import StreamedCall
+from station.ocpp import framer
+from station.ocpp.json_head import action_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Awaitable, Callable
 
     from station.log import Log
-    from station.ocpp.streamed_call import Sink
+    from station.ocpp.streamed_call import Sink, StreamedCall
 
 # Waiting CALLs: so many, and together at most `limit` bytes. One that is too many is answered at once by a CALLERROR.
 MAX_WAITING = const(64)
@@ -70,7 +70,7 @@ class Incoming:
             self._coming.abort()
             self._coming = None
         for call in self._waiting:
-            if isinstance(call, StreamedCall):
+            if not isinstance(call, (bytes, bytearray)):
                 call.abort()
         self._waiting.clear()
         self._size = 0
@@ -82,7 +82,7 @@ class Incoming:
     def in_pieces(self, head: "bytes | bytearray | memoryview") -> "bool | None":
         if self._stream is None:
             return False
-        action = json_stream.action_of(head)
+        action = action_of(head)
         return None if action is None else self._stream(action) is not None
 
     @property
@@ -94,6 +94,8 @@ class Incoming:
         """Gives the frame, without its list, when it has come whole."""
         call = self._coming
         if call is None:
+            from station.ocpp.streamed_call import StreamedCall  # takes its memory where such a CALL comes
+
             call = self._coming = StreamedCall(self._stream)
             if not self._line_up(call):
                 call.abort()
@@ -131,13 +133,13 @@ class Incoming:
             while self._waiting:
                 call = self._waiting.pop(0)
                 self._size -= len(call)
-                if isinstance(call, StreamedCall):
-                    await self._serve_streamed(call)
-                else:
+                if isinstance(call, (bytes, bytearray)):
                     await self._answer(_parse(call))
+                else:
+                    await self._serve_streamed(call)
                 await asyncio.sleep_ms(0)  # the others run between two of a burst
 
-    async def _serve_streamed(self, call: StreamedCall) -> None:
+    async def _serve_streamed(self, call: "StreamedCall") -> None:
         try:
             frame = await call.frame()
             if frame is not None:
@@ -145,7 +147,7 @@ class Incoming:
         finally:
             call.abort()  # where it has not come to its `finish`
 
-    async def _answer(self, frame: "tuple | framer.FrameError", *call: StreamedCall) -> None:
+    async def _answer(self, frame: "tuple | framer.FrameError", *call: "StreamedCall") -> None:
         send = self._send  # another one after the next `up()`
         try:
             answer = await self._serve(frame, *call)

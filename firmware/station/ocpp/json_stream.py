@@ -1,6 +1,5 @@
 """A CALL whose payload has one list that is longer than the memory, taken apart while its bytes arrive. Sans-I/O.
 
-    action = action_of(begin)           whose CALL begins so? It takes the first bytes to tell
     stream = JsonStream(name)           `name`: the property that is the long list
     for item in stream.feed(piece): …   for each piece of the text, cut anywhere; always to the end of the loop
     frame = stream.end()                (2, id, action, payload) as `framer.parse` gives it, the long list empty
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 elif sys.implementation.name != "micropython":
     ptr8 = bytes
 
-HEAD_LIMIT = const(512)  # bytes in which id and action must show; 36 characters take 432 if each is escaped twice
 ITEM_LIMIT = const(1024)  # a card with its parent takes 600 if each character is escaped
 OUTLINE_LIMIT = const(1024)
 
@@ -41,41 +39,6 @@ _IN_LIST = const(3 << 2)  # state of `_find` right inside of the third bracket
 _IN_PAYLOAD = const(2 << 2)
 _BLANKS = b" \t\n\r"
 _FORMATION = "FormationViolation"
-
-
-def action_of(begin: "bytes | bytearray | memoryview") -> "str | None":
-    """The action of the CALL that begins so; None: that takes more bytes.
-
-    "": it is no CALL, or none whose action shows within HEAD_LIMIT bytes.
-    """
-    if begin[:2] == b"[3":  # the usual answer to our own calls
-        return ""
-    head = bytes(begin[:HEAD_LIMIT])
-    undecided = None if len(head) < HEAD_LIMIT else ""
-    id_start = head.find(b'"')
-    if id_start < 0:
-        return undecided if b"[2,".startswith(_without_blanks(head)) else ""
-    if _without_blanks(head[:id_start]) != b"[2,":
-        return ""
-    id_end = framer.string_end(head, id_start)
-    if id_end < 0:
-        return undecided
-    start = head.find(b'"', id_end + 1)
-    if start < 0:
-        return undecided if b",".startswith(_without_blanks(head[id_end + 1 :])) else ""
-    if _without_blanks(head[id_end + 1 : start]) != b",":
-        return ""
-    end = framer.string_end(head, start)
-    if end < 0:
-        return undecided
-    try:
-        return framer.load(head[start : end + 1])
-    except framer.FrameError:
-        return ""
-
-
-def _without_blanks(text):
-    return b"".join(text.split())
 
 
 class JsonStream:

@@ -23,6 +23,7 @@ whole would have earned.
 import asyncio
 
 from station.ocpp import framer, json_stream, messages, schema
+from station.ocpp.json_head import action_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class StreamedCall:
         if self._aborted:
             return None
         if self._parser is None:
-            self._open(json_stream.action_of(piece))
+            self._open(action_of(piece))
         await self._feed(piece)
         return self._end() if last and not self._aborted else None
 

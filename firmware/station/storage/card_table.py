@@ -10,18 +10,18 @@ in at most 3 reads of 1 KiB. RAM: 3 KB at rest, 17 KB more while an update is op
 """
 
 from station.storage.cards.entries import unpack
-from station.storage.cards.rebuild import Rebuild, TableFull, UpdateEnded
-from station.storage.cards.ring import Damaged
+from station.storage.cards.ring import Damaged, TableFull, UpdateEnded
 from station.storage.cards.states import MAX_ABORTED
 from station.storage.cards.store import Store
-from station.storage.cards.update import Update
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from station.log import Log
+    from station.storage.cards.rebuild import Rebuild
+    from station.storage.cards.update import Update
     from station.storage.region import Region
 
-__all__ = ("CardTable", "TableFull", "Update", "UpdateEnded")
+__all__ = ("CardTable", "TableFull", "UpdateEnded")
 
 
 class CardTable:
@@ -32,6 +32,7 @@ class CardTable:
         self._store = Store(region, log)
         self._log = log
         self._under_way: "Rebuild" = None
+        self._update: "Update" = None  # the last one
         self._failed = -1  # generation that could not be merged
 
     def mount(self) -> None:
@@ -73,8 +74,8 @@ class CardTable:
     @property
     def update(self) -> "Update | None":
         """The one that is open."""
-        update = self._under_way
-        return update if update is not None and update.is_open and isinstance(update, Update) else None
+        update = self._update
+        return update if update is not None and update.is_open else None
 
     def get(self, key: bytes) -> "tuple[int, int, bytes | None] | None":
         """(status, expiry, parent) of a card, as they were put; None if it is unknown. Reads at most 3 KiB."""
@@ -86,13 +87,15 @@ class CardTable:
             return None
         return unpack(store.view, at) if at >= 0 else None
 
-    def begin(self) -> Update:
+    def begin(self) -> "Update":
         """A new update. Raises RuntimeError if another one is open. A merge that is under way gives up."""
         if self.update is not None:
             raise RuntimeError("cards: another update is open")
         if self._under_way is not None:
             self._under_way.abort()
-        update = self._under_way = Update(self._store)
+        from station.storage.cards.update import Update  # takes its memory where lists are sent
+
+        update = self._under_way = self._update = Update(self._store)
         return update
 
     @property
@@ -108,6 +111,8 @@ class CardTable:
         for flash that failed."""
         if self._under_way is not None and self._under_way.is_open:
             return False
+        from station.storage.cards.rebuild import Rebuild
+
         merge = self._under_way = Rebuild(self._store)
         try:
             await merge.merge()

@@ -17,7 +17,7 @@ import machine
 import simulation
 import vfs
 from csms import Backend
-from flash import Slice
+from flash_slice import Slice
 from flashes import PowerCut
 from station.app import App
 from station.ocpp import link
@@ -55,7 +55,9 @@ class Board:
     NAME = "faults"
     INTERLOCK_PERIOD_MS = 50
     INTERLOCK_HARD = False
+    INTERLOCK_TIMER = -1
     WATCHDOG_MS = 8000
+    MAX_CONNECTORS = 8
     EXTENSIONS = ()
 
     def __init__(self, rig):
@@ -76,10 +78,13 @@ class Board:
     def connector(self, i):
         return unix.connector(i)
 
+    def uart(self, key):
+        return unix.uart(key)
+
     def readers(self):
-        """One at each connector, none for all of them."""
-        found = self._rig.world.readers()
-        return tuple([{"uart": uart, "connectors": served} for uart, served in found if len(served) == 1])
+        """A serial one at each connector, none for all of them."""
+        served = [row for row in self._rig.world.readers() if len(row[1]) == 1]
+        return tuple([{"kind": "serial", "uart": uart, "connectors": connectors} for uart, connectors in served])
 
     async def started(self, app):
         pass

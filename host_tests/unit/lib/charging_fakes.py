@@ -20,7 +20,7 @@ from station.storage.journal import Journal
 from station.storage.region import Region
 
 NOON = 1795345200  # 2026-11-22T11:00:00Z
-A, B, C, D, E, F, NO_DIODE = range(7)
+A, B, C, D, E, F, NO_DIODE, LOST = range(8)
 
 
 class FakePilot:
@@ -46,32 +46,55 @@ class FakePilot:
 
 
 class FakeContactor:
-    """Follows its coil at once, unless `welded` or `stuck`. `within_close` is called in the midst of closing."""
+    """Follows its coils at once, unless `welded` or `stuck`: poles as bits, True is the first.
 
-    def __init__(self):
-        self.commanded = False
+    `resting` refuses. `within_move`, if set, is called once in the midst of closing.
+    """
+
+    moves_ms = 150
+
+    def __init__(self, poles: int = 1):
+        self.count = poles
+        self.told = 0
         self.welded = False
         self.stuck = False
+        self.resting = False
         self.closings = 0
-        self.within_close = None
+        self.within_move = None
 
-    def close(self) -> None:
-        if self.within_close:
-            self.within_close()
-        self.closings += 1
-        self.commanded = True
+    @property
+    def commanded(self) -> bool:
+        return self.told != 0
+
+    def is_rested(self) -> bool:
+        return not self.resting
+
+    def step(self, on: int) -> int:
+        differ = self.told ^ self._closed()
+        if not on:
+            self.open()
+        elif not self.told:
+            if self.within_move:
+                self.within_move()
+            self.closings += 1
+            self.told = (1 << self.count) - 1
+        return differ
 
     def open(self) -> None:
-        self.commanded = False
+        self.told = 0
+
+    def _closed(self) -> int:
+        return self.told & ~self.stuck | self.welded
 
     def is_closed(self) -> bool:
-        return self.welded or (self.commanded and not self.stuck)
+        return self._closed() != 0
 
 
 class FakeLock:
-    """`jammed` keeps it where it is."""
+    """`jammed` keeps it where it is. `before`, if set, is called before it tells where that is."""
 
     def __init__(self):
+        self.before = None
         self.locked = False
         self.told = False
         self.jammed = False
@@ -88,20 +111,34 @@ class FakeLock:
             self.locked = locked
 
     def is_locked(self) -> bool:
+        if self.before:
+            self.before()
         return self.locked
 
 
 class FakeInputs:
-    """`codes` are active."""
+    """`alarms` are active; `glitch`: something holds the contactor open and is too short to tell."""
+
+    codes = (
+        "EmergencyStop",
+        "GroundFailure",
+        "HighTemperature",
+        "OverCurrentFailure",
+        "EnclosureOpen",
+        "ResidualCurrent",
+        "EVCommunicationError",
+        "WeakSignal",
+    )
 
     def __init__(self):
-        self.codes = []
+        self.alarms = []
+        self.glitch = False
 
     def any(self) -> bool:
-        return len(self.codes) > 0
+        return self.glitch or len(self.alarms) > 0
 
     def active(self) -> list:
-        return list(self.codes)
+        return list(self.alarms)
 
 
 class FakeMeter:
@@ -222,7 +259,7 @@ class Outlet:
 
     def passes(self, count: int = 4) -> None:
         for _ in range(count):
-            self.interlock.step()
+            self.interlock.step(None)
 
     def show(self, state: int) -> None:
         """The car shows a pilot state, for long enough to count."""

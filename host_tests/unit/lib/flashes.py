@@ -7,7 +7,7 @@ one of them, and from then on nothing reaches the cells. A test then mounts what
 
 from array import array
 
-from flash import clear_bits
+from nor import clear_bits
 
 UNDONE = "undone"  # the operation did nothing
 HALF = "half"  # its first half is done, the word in the middle in part

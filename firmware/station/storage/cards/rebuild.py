@@ -12,6 +12,7 @@ from micropython import const
 from station.storage.cards import delta as deltas
 from station.storage.cards.delta import DeltaSource
 from station.storage.cards.entries import compare, is_removed
+from station.storage.cards.ring import TableFull, UpdateEnded
 from station.storage.cards.states import State
 from station.storage.cards.store import Store
 from station.storage.cards.tree import Builder, TreeSource
@@ -33,14 +34,6 @@ if TYPE_CHECKING:
 
 
 _SLICE = const(16)  # entries merged between two turns of the loop
-
-
-class TableFull(Exception):
-    """More cards than the table has room for; nothing has changed."""
-
-
-class UpdateEnded(Exception):
-    """The update was aborted, or is committed already."""
 
 
 class Rebuild:

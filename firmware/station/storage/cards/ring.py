@@ -25,11 +25,21 @@ PAGE = const(1024)
 DATA = const(1)  # kinds of pages: entries of the table
 INDEX = const(2)  # first keys of data pages
 RUN = const(3)  # entries of an update that has not been committed
+RUN_PAGES = const(9)
+LIMIT = const(378)  # entries of a run, 9 KB of RAM; and the most runs, for each needs room for an entry there
 MAX_BAD = const(16)  # blocks that may be left out, at most
 _TRAILER = const(1008)
 _PROOF = const(128)
 _WORD = const(32)  # the least that is programmed
 _ENOSPC = const(28)  # not in `errno`
+
+
+class TableFull(Exception):
+    """More cards than the table has room for; nothing has changed."""
+
+
+class UpdateEnded(Exception):
+    """The update was aborted, or is committed already."""
 
 
 class Damaged(OSError):

@@ -10,19 +10,15 @@ import errno
 from array import array
 
 import micropython
-from micropython import const
 
 from station.storage.cards.entries import SIZE, Entries, compare, copy
-from station.storage.cards.ring import PAGE, RUN, Damaged, Ring, Space, Writer, load
+from station.storage.cards.ring import LIMIT, PAGE, RUN, RUN_PAGES, Damaged, Ring, Space, Writer, load
 from station.storage.cards.tree import PER_PAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any as ptr8  # viper knows these words by itself: anything with a buffer
     from typing import Any as ptr16
-
-RUN_PAGES = const(9)
-LIMIT = const(378)  # entries of a run, 9 KB of RAM; and the most runs, for each needs room for an entry there
 
 
 class Stage:

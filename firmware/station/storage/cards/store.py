@@ -10,8 +10,7 @@ from micropython import const
 from station.storage.cards import states, tree
 from station.storage.cards.delta import Delta
 from station.storage.cards.entries import is_removed
-from station.storage.cards.ring import PAGE, Ring, Space
-from station.storage.cards.stage import LIMIT, RUN_PAGES
+from station.storage.cards.ring import LIMIT, PAGE, RUN_PAGES, Ring, Space
 from station.storage.cards.states import State, StateLog
 from station.storage.cards.tree import Tree
 

@@ -9,7 +9,8 @@ What a power cut or an OSError leaves, anywhere before that state is whole: the 
 from micropython import const
 
 from station.storage.cards.entries import KEY, PARENT, SIZE, is_removed
-from station.storage.cards.rebuild import Over, Rebuild, TableFull
+from station.storage.cards.rebuild import Over, Rebuild
+from station.storage.cards.ring import TableFull
 from station.storage.cards.stage import Stage
 from station.storage.cards.states import MAX_ABORTED
 from station.storage.cards.store import Store

@@ -1,0 +1,22 @@
+"""Raw regions of an ESP32's flash: each is a partition of its own, found by its label.
+
+esp_partition_write programs any bytes, and only from 1 to 0; erased are blocks of 4 KiB. While either runs no code
+is read from flash: the whole of MicroPython waits, for some 45 ms an erase, 400 ms on a worn chip.
+"""
+
+from esp32 import Partition
+from micropython import const
+
+_BLOCK_COUNT = const(4)
+
+
+def region(label: str) -> tuple:
+    """(device, first block, blocks) of the partition with this label.
+
+    Raises OSError if the board's partition table has none: it is that of the stock firmware, or of another board.
+    """
+    found = Partition.find(Partition.TYPE_DATA, label=label)
+    if not found:
+        raise OSError("flash: no partition '%s': write the board's partition table, see its README.md" % label)
+    device = found[0]
+    return device, 0, device.ioctl(_BLOCK_COUNT, 0)

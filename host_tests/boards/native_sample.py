@@ -1,0 +1,8 @@
+"""Machine code, for test_manifests.py."""
+
+import micropython
+
+
+@micropython.native
+def twice(number: int) -> int:
+    return 2 * number
