@@ -8,7 +8,7 @@ BOARD  ?= qemu_mps2
 T      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run emulate test powercut lint bench clean firmware flash provision shell logs test-board
+.PHONY: help run emulate package test powercut lint bench clean firmware flash provision shell logs test-board
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ run: $(READY) ## a station against a local backend; BACKEND=ws://… ID=… for 
 
 emulate: $(READY) ## the same on the emulated 32-bit board; fetches what make firmware BOARD=qemu_mps2 does
 	@$(BIN)/python -m tools.run --board qemu_mps2 $(if $(BACKEND),--backend "$(BACKEND)") $(if $(ID),--id "$(ID)")
+
+package: $(READY) ## a signed package for updates: DESCRIPTION=… KEY=… [OUT=…]; python -m tools.pack makes keys
+	@test -n "$(DESCRIPTION)" -a -n "$(KEY)" || { echo 'make package DESCRIPTION=package.toml KEY=key.pem'; exit 2; }
+	@$(BIN)/python -m tools.pack make "$(DESCRIPTION)" --key "$(KEY)" $(if $(OUT),--out "$(OUT)")
 
 test: $(READY) lint ## lint, then every test in host_tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile --ignore=host_tests/board host_tests $(T)

@@ -38,6 +38,7 @@ SANS_IO = {
     "station.ocpp.schema",
     "station.ocpp.messages",
     "station.drivers.modbus",
+    "station.update.cbor",
 }
 PURE = {"array", "binascii", "collections", "hashlib", "io", "json", "math", "micropython", "re", "struct", "sys"}
 

@@ -40,6 +40,7 @@ def figures():
     yield from of_heap()
     yield from of_lists()
     yield from of_offline()
+    yield from of_update()
 
 
 def of_requests():
@@ -113,6 +114,17 @@ def of_offline():
     yield "offline.readings_per_mib", journal["readings"], "", ">= 10000", "none left out"
     yield "offline.transactions_per_mib", journal["transactions"], "", None, "Start, 10 MeterValues, Stop; MicroOcpp: 4"
     yield "offline.deliver_10000_s", offline.deliver(10_000), "s", None, "a backend that answers at once"
+
+
+def of_update():
+    update = micropython("update.py")
+    for name, words in (("es256", "one ECDSA verification on P-256"), ("rsa2048", "PKCS1-v1_5")):
+        yield f"update.{name}_ms", update[f"{name}_ms"], "ms", None, words
+        yield f"update.{name}_part_ms", update[f"{name}_part_ms"], "ms", None, "the longest without a look at the clock"
+        yield f"update.{name}_garbage", update[f"{name}_garbage"] / 1024, "KiB", None, "allocated, all in all"
+        yield f"update.{name}_heap", update[f"{name}_heap"], "B", "<= 16384", "needed at once"
+    yield "update.package_heap", update["package_heap"], "B", "<= 16384", "reading a package, 4 KiB buffer included"
+    yield "update.payload_kib_ms", update["package_kib_ms"], "ms", None, "1 KiB of payload, hashed and handed on"
 
 
 def of_emulated_board():
