@@ -89,7 +89,8 @@ class Bus:
         try:
             self._uart.write(request)
             if sending_us > 1000 * _TURN_MS:
-                await asyncio.sleep_ms(sending_us // 1000 - _TURN_MS)
+                # a millisecond for the part of one, another for the tick that has begun
+                await asyncio.sleep_ms(sending_us // 1000 + 2 - _TURN_MS)
             # the rest is waited for without the loop, which could come back late
             flush = getattr(self._uart, "flush", None)
             if flush:
