@@ -1,18 +1,29 @@
-"""Loads the board, builds the station, runs the loop.
+"""Loads the board, builds the station, runs the loop. Part of the base: never updated over the air.
 
-The loop never ends by itself. An error that ends it has opened every contact on its way out; the board begins anew.
+The loop never ends by itself. An error that ends it has opened every contact on its way out; the board begins anew. An
+application on trial that fails here has lost, see boot_choice.py.
 """
 
 import asyncio
 import sys
 
 import board
-from station.app import App
-from station.drivers import system
+import boot_choice
+import machine
 
-app = App(board)
+try:
+    from station.app import App
+
+    app = App(board)
+except Exception as error:
+    if not boot_choice.on_trial():
+        raise
+    sys.print_exception(error, sys.stderr)  # type: ignore[arg-type]
+    boot_choice.crashed(error)
+    machine.reset()
 try:
     asyncio.run(app.run())
 except Exception as error:
     sys.print_exception(error, sys.stderr)  # type: ignore[arg-type]
-    system.reset()
+    boot_choice.crashed(error)
+    machine.reset()

@@ -24,6 +24,8 @@ MAY_KNOW = {
     "maintenance": {"storage", "crypto", ""},
     "": {"storage"},
 }
+# of the base image, which is never updated over the air: the applications in the slots find their records by it
+BASE = {"boot_choice"}
 COMMON = {"station.log"}  # is handed to everyone, who may therefore name its type
 APP = "station.app"  # builds the parts, so it may know all of them; only main.py knows it
 FITTER = "station.fitter"  # its hand for the devices: only the app knows it
@@ -130,7 +132,12 @@ def against_arrows(found):
 def against_hardware(found):
     """Only drivers import `machine`, only main.py and boot.py import the board."""
     for item in found:
-        if item.module.partition(".")[0] == "machine" and layer(item.importer) != "drivers":
+        # these two must stand when the package does not
+        if (
+            item.module.partition(".")[0] == "machine"
+            and layer(item.importer) != "drivers"
+            and item.importer not in {"main", "boot"}
+        ):
             yield f"{item.place}: only drivers/ and boards/ import machine"
         if item.module == "board" and item.importer not in {"main", "boot"}:
             yield f"{item.place}: only main.py imports the board"
@@ -141,6 +148,8 @@ def against_names(found):
     for item in found:
         top = item.module.partition(".")[0]
         if not item.importer.startswith("station") or top == "station":
+            continue
+        if top in BASE and layer(item.importer) == "update":
             continue
         if top not in MICROPYTHON and not (item.for_hints and top in FOR_HINTS):
             yield f"{item.place}: {item.module!r} is neither station.… nor a module of MicroPython"

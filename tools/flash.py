@@ -59,8 +59,13 @@ class FlashError(Exception):
 
 
 def firmware(board):
-    """{path on the board: bytes} of all that a board's manifest names, compiled."""
-    return mpy.compiled(manifest.resolve(board.folder / "manifest.py").files, board.arch)
+    """{path on the board: bytes} of all that a board's manifest names, compiled.
+
+    But boot.py: it picks one of two slots, and a board that runs MicroPython's own image has but this firmware.
+    """
+    files = dict(manifest.resolve(board.folder / "manifest.py").files)
+    files.pop("boot.py", None)
+    return mpy.compiled(files, board.arch)
 
 
 def romfs_image(files):

@@ -4,6 +4,7 @@ Pins, flash map, limits: README.md beside this file has the wiring and why each 
 """
 
 import esp32_flash
+import machine
 import network as _network
 import provision
 from machine import Pin
@@ -57,8 +58,18 @@ def filesystem() -> None:
 
 
 def region(name: str) -> tuple:
-    """(device, first block, blocks) of the raw region "journal", "cards" or "cache"."""
+    """(device, first block, blocks) of a raw region: "journal", "cards", "cache", "boot", "update" or a slot."""
     return esp32_flash.region(name)
+
+
+def mapped(name: str):
+    """The flash of "slot_a" or "slot_b" as the processor reads it: a buffer."""
+    return esp32_flash.mapped(name)
+
+
+def reset_by_watchdog() -> bool:
+    """Was it the watchdog that began this start?"""
+    return machine.reset_cause() == machine.WDT_RESET
 
 
 def network():

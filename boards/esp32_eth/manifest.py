@@ -3,6 +3,7 @@
 freeze("$(PORT_DIR)/modules")
 include("$(MPY_DIR)/extmod/asyncio")
 package("station", base_path="../../firmware")
-module("main.py", base_path="../../firmware")
+for name in ("boot.py", "boot_choice.py", "main.py"):
+    module(name, base_path="../../firmware")
 freeze("../common", ("provision.py", "esp32_flash.py"))
 module("board.py")

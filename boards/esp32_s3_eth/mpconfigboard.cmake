@@ -16,4 +16,7 @@ file(WRITE ${CMAKE_BINARY_DIR}/sdkconfig.partitions
     "CONFIG_PARTITION_TABLE_CUSTOM_FILENAME=\"${MICROPY_BOARD_DIR}/partitions.csv\"\n"
 )
 
+# flashmap
+set(USER_C_MODULES ${MICROPY_BOARD_DIR}/../common/flashmap/micropython.cmake)
+
 set(MICROPY_FROZEN_MANIFEST ${MICROPY_BOARD_DIR}/manifest.py)

@@ -6,9 +6,11 @@ chip (`Pin.cpu`): as text "D12" would be the Arduino header's D12 where the stoc
 
 import os
 
+import machine
 import network as _network
 import nor_flash
 import provision
+import rom_flash
 import vfs
 from machine import SPI, Pin
 from micropython import const
@@ -32,7 +34,14 @@ WATCHDOG_MS = const(8000)
 PROVISION = "/flash/" + provision.NAME
 
 _FILESYSTEM = (0, 256)  # first block, blocks of 4 KiB
-_REGIONS = {"journal": (256, 256), "cards": (512, 2048), "cache": (2560, 32)}
+_REGIONS = {
+    "journal": (256, 256),
+    "cards": (512, 2048),
+    "cache": (2560, 32),
+    "boot": (2592, 2),
+    "update": (2594, 4),
+}
+_SLOTS = ("slot_a", "slot_b")
 _NOR_SPI = const(3)
 _NOR_BAUD = const(20_000_000)
 
@@ -90,9 +99,22 @@ def filesystem() -> "nor_flash.NorFlash | None":
 
 
 def region(name: str) -> tuple:
-    """(device, first block, blocks) of the raw region "journal", "cards" or "cache"."""
+    """(device, first block, blocks) of a raw region: one of _REGIONS, or a slot of the application."""
+    if name in _SLOTS:
+        device = rom_flash.RomFlash(_SLOTS.index(name))
+        return device, 0, len(device.memory) // device.ioctl(5, 0)
     first, blocks = _REGIONS[name]
     return _flash(first, blocks), 0, blocks
+
+
+def mapped(name: str):
+    """The flash of "slot_a" or "slot_b" as the processor reads it: a buffer."""
+    return rom_flash.RomFlash(_SLOTS.index(name)).memory
+
+
+def reset_by_watchdog() -> bool:
+    """Was it the watchdog that began this start?"""
+    return machine.reset_cause() == machine.WDT_RESET
 
 
 def network():

@@ -9,6 +9,7 @@ import json
 
 import network as port_network
 import qemu
+import umachine
 import unix.board as simulated
 from flash import CutFlash, FileFlash
 from micropython import const
@@ -17,6 +18,7 @@ from unix.board import (  # noqa: F401
     connector,
     contactor_of,
     filesystem,
+    mapped,
     pilot_of,
     provisioning,
     region,
@@ -69,6 +71,11 @@ def readers() -> "tuple[dict, ...]":
     """Those of `boards/unix/board.py`; with the argument `readers=N` the first N of them."""
     rows = simulated.readers()
     return rows[: int(qemu.argument("readers") or len(rows))]
+
+
+def reset_by_watchdog() -> bool:
+    """Was it the watchdog that began this start?"""
+    return umachine.reset_cause() == umachine.WDT_RESET
 
 
 def network():

@@ -182,6 +182,33 @@ static mp_obj_t flash_ioctl(mp_obj_t self_in, mp_obj_t operation, mp_obj_t argum
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(flash_ioctl_obj, flash_ioctl);
 
+// A stretch of the chip as the processor reads it: `count` blocks from `first` on. The chip of a board is in the
+// processor's address space; this one is copied to memory outside of the heap, each stretch to a place of its own.
+static mp_obj_t flash_mapped(mp_obj_t self_in, mp_obj_t first_in, mp_obj_t count_in) {
+    extern uint8_t _smapped, _emapped;
+    static uint8_t *next = &_smapped;
+    static struct { uint32_t position; uint8_t *start; } stretches[2];
+    flash_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    uint32_t length = mp_obj_get_int(count_in) * self->block_size;
+    uint32_t position = position_of(self, mp_obj_get_int(first_in), 0, length);
+    for (size_t i = 0; i < MP_ARRAY_SIZE(stretches); i++) {
+        if (stretches[i].start == NULL) {
+            if (length > (size_t)(&_emapped - next)) {
+                break;
+            }
+            stretches[i].position = position;
+            stretches[i].start = next;
+            next += length;
+            fetch(self, position, stretches[i].start, length);
+        }
+        if (stretches[i].position == position) {
+            return mp_obj_new_memoryview('B', length, stretches[i].start);
+        }
+    }
+    mp_raise_OSError(MP_ENOMEM);
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(flash_mapped_obj, flash_mapped);
+
 static mp_obj_t flash_close(mp_obj_t self_in) {
     flash_obj_t *self = MP_OBJ_TO_PTR(self_in);
     host_close(self->file);
@@ -220,6 +247,7 @@ static const mp_rom_map_elem_t flash_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_readblocks), MP_ROM_PTR(&flash_readblocks_obj) },
     { MP_ROM_QSTR(MP_QSTR_writeblocks), MP_ROM_PTR(&flash_writeblocks_obj) },
     { MP_ROM_QSTR(MP_QSTR_ioctl), MP_ROM_PTR(&flash_ioctl_obj) },
+    { MP_ROM_QSTR(MP_QSTR_mapped), MP_ROM_PTR(&flash_mapped_obj) },
     { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&flash_close_obj) },
 };
 static MP_DEFINE_CONST_DICT(flash_locals, flash_locals_table);

@@ -24,6 +24,7 @@ class CutFlash:
         self._left = cut
         self._how = how
         self.readblocks = self._flash.readblocks
+        self.mapped = self._flash.mapped
 
     def writeblocks(self, block: int, buf, offset: "int | None" = None):
         if offset is None:

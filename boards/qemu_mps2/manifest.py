@@ -6,7 +6,8 @@ import os
 UNIX_ONLY = {"board.py", "port.py", "start.py", "store.py", "flash.py"}
 
 package("station", base_path="../../firmware")
-module("main.py", base_path="../../firmware")
+for name in ("boot.py", "boot_choice.py", "main.py"):
+    module(name, base_path="../../firmware")
 own = sorted(name for name in os.listdir(".") if name.endswith(".py") and name != "manifest.py")
 models = sorted(name for name in os.listdir("../unix") if name.endswith(".py"))
 freeze(".", own)

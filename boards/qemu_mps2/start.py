@@ -60,11 +60,13 @@ def boot() -> None:
         refuse(str(error))
     gc.collect()
     board.models_bytes = gc.mem_alloc() - before
-    from station.provisioning import ProvisioningError
-
     try:
+        import boot  # noqa: F401 - picks the application
         import main  # noqa: F401 - builds the station and runs it
-    except ProvisioningError as error:
+    except Exception as error:
+        # by its name: to import it would load the package, before `boot` has said from where
+        if type(error).__name__ != "ProvisioningError":
+            raise
         refuse(str(error))
 
 

@@ -25,8 +25,16 @@ EXTENSIONS = ()  # names of modules with `extend(app)`; start.py adds the one of
 
 _BLOCK = const(4096)
 _FILESYSTEM = (0, 256)  # first block, blocks
-_REGIONS = {"journal": (256, 256), "cards": (512, 2048), "cache": (2560, 32)}
-_BLOCKS = const(2592)
+_REGIONS = {
+    "journal": (256, 256),
+    "cards": (512, 2048),
+    "cache": (2560, 32),
+    "slot_a": (2592, 128),
+    "slot_b": (2720, 128),
+    "boot": (2848, 2),
+    "update": (2850, 4),
+}
+_BLOCKS = const(2854)
 _METER_ADDRESS = const(1)
 _METER_TYPE = "SDM630"
 PILOTS = ("held", "gated")  # front ends, see `pilot_of`
@@ -37,6 +45,7 @@ _world = None
 _control_port = None
 _poles = 1
 _pilot_kind = PILOTS[0]
+_maps = {}  # slot: its flash
 
 
 def setup(
@@ -105,9 +114,21 @@ def network() -> None:
 
 
 def region(name: str) -> tuple:
-    """(device, first block, blocks) of the raw region "journal", "cards" or "cache"."""
+    """(device, first block, blocks) of a raw region, see _REGIONS."""
     first, blocks = _REGIONS[name]
     return _flash, first, blocks
+
+
+def mapped(name: str):
+    """The flash of "slot_a" or "slot_b", as it is at this start, where the processor reads it: a buffer."""
+    if name not in _maps:
+        _maps[name] = _flash.mapped(*_REGIONS[name])
+    return _maps[name]
+
+
+def reset_by_watchdog() -> bool:
+    """Was it the watchdog that began this start?"""
+    return machine.reset_cause() == machine.WDT_RESET
 
 
 def contactor_of(base: int, poles: int) -> dict:

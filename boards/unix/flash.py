@@ -65,6 +65,20 @@ class FileFlash:
         self.programs += 1
         self.bytes_programmed += len(buf)
 
+    def mapped(self, first: int, blocks: int) -> bytearray:
+        """A stretch as a board's processor would see it, up to its first erased block: a copy, as it is now."""
+        size = self._block_size
+        block = bytearray(size)
+        used = 0
+        while used < blocks:
+            self.readblocks(first + used, block)
+            if is_erased(block, size):
+                break
+            used += 1
+        found = bytearray(used * size)
+        self.readblocks(first, found)
+        return found
+
     def ioctl(self, op: int, arg: int):
         if op == _BLOCK_COUNT:
             return self._size // self._block_size

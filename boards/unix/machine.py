@@ -11,6 +11,8 @@ import utime
 from port import *  # noqa: F403 - what the built-in one lacks here
 from port import restart
 
+PWRON_RESET, WDT_RESET, SOFT_RESET = 1, 3, 5  # the numbers of the STM32 port
+
 _path = sys.path
 sys.path = ()  # else `machine` would be this file again
 try:
@@ -28,11 +30,16 @@ def attach(world) -> None:
     _world = world
 
 
-def reset() -> None:
-    """Keep the world as it is and end the process; whoever started it starts it again."""
+def reset(cause: int = SOFT_RESET) -> None:
+    """Keep the world as it is and end the process; whoever started it starts it again, and is told the cause."""
     if _world:
-        _world.save()
+        _world.restarting(cause)
     restart()
+
+
+def reset_cause() -> int:
+    """WDT_RESET, SOFT_RESET or, for a process that was started by hand, PWRON_RESET."""
+    return (_world.reset_cause if _world else 0) or PWRON_RESET
 
 
 class Pin(PinBase):

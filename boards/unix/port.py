@@ -127,22 +127,30 @@ class WDT:
     It looks from a task of its own: a hang that lets no task run any more is not caught here, as it is on a board.
     """
 
+    _timeout = _fed = 0
+    _life = 0  # of the task that looks: one that finds another number here ends
+    _task = None
+
     def __init__(self, id: int = 0, timeout: int = 5000) -> None:
         if timeout < 1:
             raise ValueError("watchdog timeout must be at least 1 ms, got %r" % timeout)
-        self._timeout = timeout
+        WDT._timeout = timeout  # there is one, whoever asks for it again sets its time
         self.feed()
-        self._task = asyncio.create_task(self._run())
+        WDT._life += 1
+        WDT._task = asyncio.create_task(WDT._run(WDT._life))
 
     def feed(self) -> None:
-        self._fed = utime.ticks_ms()
+        WDT._fed = utime.ticks_ms()
 
-    async def _run(self) -> None:
+    @staticmethod
+    async def _run(life: int) -> None:
         while True:
-            await asyncio.sleep_ms(min(100, self._timeout))
-            if utime.ticks_diff(utime.ticks_ms(), self._fed) > self._timeout:
-                print("watchdog: not fed for %d ms, reset" % self._timeout, file=sys.stderr)
-                machine.reset()
+            await asyncio.sleep_ms(min(100, WDT._timeout))
+            if WDT._life != life:
+                return
+            if utime.ticks_diff(utime.ticks_ms(), WDT._fed) > WDT._timeout:
+                print("watchdog: not fed for %d ms, reset" % WDT._timeout, file=sys.stderr)
+                machine.reset(machine.WDT_RESET)
 
 
 class RTC:

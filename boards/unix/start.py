@@ -11,7 +11,6 @@ sys.path.insert(0, _here)
 sys.path.insert(1, _here + "/../../firmware")
 
 import board  # noqa: E402
-from station.provisioning import ProvisioningError  # noqa: E402
 
 USAGE = "usage: start.py PROVISION.json --state DIR [--control PORT] [--extension FILE.py] [--poles N] [--pilot KIND]"
 WRONG_STATUS = 2
@@ -73,8 +72,12 @@ def boot(words: "list[str]") -> None:
     except (OSError, ValueError) as error:
         refuse(str(error))
     try:
+        import boot  # noqa: F401 - picks the application
         import main  # noqa: F401 - builds the station and runs it
-    except ProvisioningError as error:
+    except Exception as error:
+        # by its name: to import it would load the package, before `boot` has said from where
+        if type(error).__name__ != "ProvisioningError":
+            raise
         refuse("%s: %s" % (provision, error))
 
 

@@ -40,6 +40,8 @@ class World:
         self._now = 0
         self._advanced = 0
         self._saved = None
+        self.reset_cause = 0  # of this start, as `restarting` was told it; 0 if the process was killed, or is the first
+        self._next_cause = 0
         addresses = addresses or (1,) * connectors
         outlets = [Outlet(i + 1, phases, self.now, self.save, poles, meter, addresses[i]) for i in range(connectors)]
         self.outlets = tuple(outlets)
@@ -148,11 +150,19 @@ class World:
         """Write world.json if it has changed."""
         if not self._path:
             return
-        text = json.dumps({"advanced_ms": self._advanced, "outlets": self._outlets(), "readers": self._hows()})
+        kept = {"advanced_ms": self._advanced, "outlets": self._outlets(), "readers": self._hows()}
+        if self._next_cause:
+            kept["reset_cause"] = self._next_cause
+        text = json.dumps(kept)
         if text == self._saved:
             return
         store.replace(self._path, text)
         self._saved = text
+
+    def restarting(self, cause: int) -> None:
+        """Keep all, and why the process ends."""
+        self._next_cause = cause
+        self.save()
 
     def _hows(self) -> "dict[str, str]":
         return {str(uart_id): reader.how for uart_id, reader in self._readers.items() if reader.how != "ok"}
@@ -196,6 +206,8 @@ class World:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError("%s is damaged (%r): remove it to start with a new world" % (self._path, error))
         self._saved = text
+        self.reset_cause = kept.get("reset_cause", 0)
+        self.save()  # it was the cause of this start, and of no other
 
     def _revive(self, outlet: Outlet, old: dict) -> None:
         outlet.energy = old["energy"]

@@ -38,6 +38,7 @@ from station.ocpp.profiles.data_transfer import DataTransfer
 from station.ocpp.profiles.local_auth_list import LocalAuthList
 from station.ocpp.registration import Registration
 from station.ocpp.reporter import Reporter
+from station.ocpp.rollback import Rollback
 from station.ocpp.shutdown import Shutdown
 from station.ocpp.spectators import Spectators, describe
 from station.rtc import RealTimeClock
@@ -48,6 +49,7 @@ from station.storage.cards.card_hash import CardHash
 from station.storage.journal import Journal
 from station.storage.region import Region
 from station.supervisor import Supervisor
+from station.update.slots import Slots
 
 _LOG_BYTES = const(8192)  # unless the board has another LOG_BYTES
 _FEED_MS = const(1000)
@@ -81,6 +83,7 @@ class App:
         log.set_level(settings["LogLevel"])
         settings.on_change("LogLevel", log.set_level)
         self.supervisor = Supervisor(log)
+        self._slots = Slots(lambda name: Region(*board.region(name)), given.firmware_version, log)
         self._build_charging(board, given)
         self._build_ocpp(board, given)
         self._replay()
@@ -147,7 +150,7 @@ class App:
             stream=self._dispatcher.stream,
             trace=self._spectators.frame,
         )
-        self._registration = Registration(link, settings, clock, log, _boot_notification(given))
+        self._registration = Registration(link, settings, clock, log, _boot_notification(given, self._slots.version))
         reporter = Reporter(link, point, settings, clock, log, given.phases)
         self._spectators.charge_point = point
         self._spectators.listener = reporter
@@ -178,6 +181,20 @@ class App:
         settings.provide("JournalDepth", lambda: self._outbox.depth)
         settings.provide("JournalOldest", self._outbox.oldest)
         settings.provide("JournalDropped", lambda: self._ledger.dropped)
+        self._build_update()
+
+    def _build_update(self) -> None:
+        """The application's slots: what is told of them, the way back by hand, and the trial of a new one."""
+        slots, point = self._slots, self._charge_point
+        rollback = Rollback(slots, point, self._shutdown.request, self._log)
+        self.data_transfer.register(rollback.VENDOR, rollback.MESSAGE, rollback.serve)
+        self._settings.provide("ApplicationFallback", slots.told_fallback)
+        self._settings.provide("ApplicationSlot", lambda: slots.running + (" (on trial)" if slots.on_trial else ""))
+        self._settings.provide("ApplicationVersion", lambda: slots.version)
+        if slots.fallen_back:
+            self._log.error("slots", "%s did not stay: %s", *slots.fallen_back)
+        if slots.on_trial:
+            point.withhold(True)
 
     def _replay(self) -> None:
         """Read the journal of the lives before: what is still to be told, and which transaction was cut off."""
@@ -233,6 +250,8 @@ class App:
         start("local list", self._local_list.run)
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
+        if self._slots.on_trial:
+            start("probation", self._prove)
 
     async def _feed(self, ticking) -> None:
         """Feed the watchdog while every critical task reports in and every interlock passes; keeps the timer alive."""
@@ -248,6 +267,22 @@ class App:
     async def _connect(self) -> None:
         await self._ethernet.up()  # without a cable there is nothing to try, and no back-off to grow
         await self._link.run()
+
+    async def _prove(self) -> None:
+        from station.update.probation import Probation  # takes its memory only where it is needed
+
+        point = self._charge_point
+        probation = Probation(
+            self._slots,
+            self.supervisor,
+            self._settings,
+            lambda: point.is_well,
+            self._is_online,
+            lambda: point.withhold(False),
+            system.reset,
+            self._log,
+        )
+        await probation.run()
 
     def _ask(self, id_tag: str):
         return self.backend.authorize(id_tag)
@@ -303,13 +338,13 @@ def _count_boot(log) -> int:
     return boots
 
 
-def _boot_notification(given) -> dict:
+def _boot_notification(given, version: str) -> dict:
     """OCPP 1.6 §6.3"""
     return {
         "chargePointVendor": given.vendor,
         "chargePointModel": given.model,
         "chargePointSerialNumber": given.serial,
-        "firmwareVersion": given.firmware_version,
+        "firmwareVersion": version,
     }
 
 

@@ -88,7 +88,11 @@ _TABLE = (
     ("RetryBackOffRepeatTimes", _INT, 5, 0, 10, _WRITE),  # doublings
     ("RetryBackOffWaitMinimum", _INT, 10, 1, 3600, _WRITE),  # s
     # This station's own
+    ("ApplicationFallback", _TEXT, "", None, None, _COMPUTED),  # slot and reason of an update that did not stay
+    ("ApplicationSlot", _TEXT, "", None, None, _COMPUTED),  # the one that runs
+    ("ApplicationVersion", _TEXT, "", None, None, _COMPUTED),
     ("AuthorizationCacheMaxLength", _INT, 200, 1, 1000, _WRITE),  # cards
+    ("FirmwareProbation", _INT, 300, 10, 3600, _WRITE),  # s that a new application has to prove itself
     ("IdTagByteOrder", _CHOICE, "MSB", ("MSB", "LSB"), None, _WRITE),  # of a card's UID: as read, or reversed
     ("IdTagCase", _CHOICE, "Upper", ("Upper", "Lower"), None, _WRITE),  # of its hexadecimal digits
     ("IdTagPrefix", _WORD, "", 0, 12, _WRITE),  # before them; 20 characters in all, and 8 are the shortest UID's

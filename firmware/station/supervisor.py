@@ -36,6 +36,7 @@ class Supervisor:
         self._ticks_ms = ticks_ms or time.ticks_ms
         self._tasks: dict = {}
         self._critical: "dict[str, _Pulse]" = {}
+        self.down: "set[str]" = set()  # those that wait for their restart
         self.restarts: dict[str, int] = {}  # name -> times that it had to be restarted in this boot
 
     def start(self, name: str, run: "Callable[[], Coroutine[Any, Any, None]]") -> None:
@@ -91,10 +92,12 @@ class Supervisor:
                     gc.collect()  # it may have died of a full heap; the log needs a little of it
                     self._log.exception("supervisor", "task %s died" % name, error)
                 self._miss(name, True)
+                self.down.add(name)
                 if time.ticks_diff(self._ticks_ms(), began) >= HEALTHY_AFTER_MS:
                     pause_ms = FIRST_PAUSE_MS
                 self._log.info("supervisor", "task %s restarts in %d ms", name, pause_ms)
                 await self._sleep_ms(pause_ms)
+                self.down.discard(name)
                 self.restarts[name] = self.restarts.get(name, 0) + 1
                 pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
                 self._miss(name, False)

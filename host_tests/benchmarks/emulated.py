@@ -33,6 +33,8 @@ PARTS = {
     "remote_start": (None, "RemoteStartTransaction, from bytes to answer"),
     "ws_unmask_1k": (None, "a text frame of 1 KiB received"),
     "ws_mask_1k": (None, "a text frame of 1 KiB sent, masked"),
+    "es256": (None, "one ECDSA verification on P-256"),
+    "rsa2048": (None, "one RSA-2048 verification, PKCS1-v1_5"),
 }
 
 

@@ -65,6 +65,10 @@ LISTS = {
 }
 # of the station's own: the same
 OWN = {
+    "ApplicationFallback": None,
+    "ApplicationSlot": None,
+    "ApplicationVersion": None,
+    "FirmwareProbation": (("10", "3600"), ("9", "3601")),
     "AuthorizationCacheMaxLength": (("1", "1000"), ("0", "1001")),
     "IdTagByteOrder": (("LSB", "MSB"), ("msb", "")),
     "IdTagCase": (("Lower", "Upper"), ("lower", "Title")),

@@ -69,6 +69,7 @@ class ChargePoint:
         self._closing = False  # the station is going down: nothing begins any more
         # connector ids (0: the charge point) whose availability shall be Inoperative
         self._inoperative: set[int] = set()
+        self._withheld = False  # taken out of service by the station itself, whatever a backend says
         self.listener: Any = None
         self.on_card: "Callable[[bool, tuple[int, ...]], None] | None" = None  # (accepted, connectors of the reader)
         self.readers = []  # each has `alive`
@@ -87,7 +88,7 @@ class ChargePoint:
             self._apply_availability(connector)
 
     def _wanted_operative(self, connector_id: int) -> bool:
-        return not (0 in self._inoperative or connector_id in self._inoperative)
+        return not (self._withheld or 0 in self._inoperative or connector_id in self._inoperative)
 
     def _apply_availability(self, connector) -> None:
         connector.set_operative(self._wanted_operative(connector.connector_id))
@@ -97,7 +98,8 @@ class ChargePoint:
     @property
     def status(self) -> str:
         """The status of connector 0: Available or Unavailable (OCPP 1.6 §4.9)."""
-        return status.UNAVAILABLE if 0 in self._inoperative and not self._charging() else status.AVAILABLE
+        out = self._withheld or 0 in self._inoperative
+        return status.UNAVAILABLE if out and not self._charging() else status.AVAILABLE
 
     def connector(self, connector_id: int):
         """The connector of this id, or None."""
@@ -338,6 +340,29 @@ class ChargePoint:
         if self.listener:
             self.listener.status_changed(0)
         return SCHEDULED if scheduled else ACCEPTED
+
+    def withhold(self, withheld: bool) -> None:
+        """Take each connector out of service as its transaction ends, or give all back. Nothing is persisted, and the
+        availability that a backend has set is left as it is.
+        """
+        self._withheld = withheld
+        if withheld:
+            self._held.clear()
+        for connector in self.connectors:
+            if not connector.transaction:
+                self._apply_availability(connector)
+        if self.listener:
+            self.listener.status_changed(0)
+
+    @property
+    def is_well(self) -> bool:
+        """Does no device of a connector fail?"""
+        return all([connector.status != status.FAULTED for connector in self.connectors])
+
+    @property
+    def is_idle(self) -> bool:
+        """Does no transaction run, nor one that could begin?"""
+        return not self._charging() and not any([connector.grant_held for connector in self.connectors])
 
     def stop_all(self, reason: str) -> bool:
         """Open every contact now and end every transaction with this reason; True while one still runs.
