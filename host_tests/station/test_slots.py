@@ -1,92 +1,18 @@
-"""New applications in the station's slots: those that prove themselves stay, from the others the former one comes back.
+"""New applications in the station's slots: those that prove themselves stay, else the former one comes back."""
 
-An application here is the firmware itself with some lines changed, compiled, in a ROMFS image, in a signed package."""
-
-import asyncio
-import json
-import shutil
-import sys
-import uuid
-from pathlib import Path
+import functools
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from applications import OTHER_KEY, WRONG, offer, package, stage
 from sessions import CALM, begin, configuration, connector_is, finish, leap, logged, online, told, until
 
-from tools import application
-from tools.packing import build, description, keys
-
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-MICROPYTHON = Path(sys.executable).with_name("micropython")
-VENDOR, CLASS = "ladepunkt.example", "unix"
-KEY = ec.derive_private_key(0x1ADE, ec.SECP256R1())
-OTHER_KEY = ec.derive_private_key(0xBAD, ec.SECP256R1())
 STARTS_S = 40  # three starts on a busy machine
-
-# what is wrong with an application: (file, text in it, text in its place)
-WRONG = {
-    "crash": ("station/app.py", "import asyncio\n", "import asyncio\nimport a_module_that_is_missing\n"),
-    "hang": ("station/app.py", "Watchdog(self._board.WATCHDOG_MS)", "Watchdog(1500); self.supervisor.healthy = bool"),
-    "deaf": ("station/app.py", 'start("link", self._connect)', "pass"),
-    "dying": ("station/app.py", 'start("cache", self._cache.run)', 'start("cache", lambda: 1 / 0)'),
-    "broken build": ("station/ocpp/link.py", "class Link", "raise RuntimeError('built wrongly')\n\n\nclass Link"),
-}
-
-
-def firmware(folder, *changes):
-    """A copy of the firmware with these changes, (file, text, in its place), each of which must fit once."""
-    shutil.copytree(ROOT / "firmware" / "station", folder / "station", ignore=shutil.ignore_patterns("__pycache__"))
-    for name, old, new in changes:
-        path = folder / name
-        text = path.read_text()
-        assert text.count(old) == 1, f"{name}: {old!r} is there {text.count(old)} times"
-        path.write_text(text.replace(old, new))
-    return folder
 
 
 @pytest.fixture
 def make_package(tmp_path):
-    """`make_package(version, *changes, …)`: the path of a signed package with an application."""
-
-    def make(version, *changes, name="application", sequence=1, kind=CLASS, key=KEY):
-        image = tmp_path / f"{version}.romfs"
-        image.write_bytes(application.image(application.UNIX, version, firmware(tmp_path / version, *changes)))
-        part = {"file": image.name, "class": kind, "version": version}
-        words = {"sequence": sequence, "vendor": VENDOR, "components": {name: part}}
-        path = tmp_path / f"{version}.suit"
-        path.write_bytes(build.build(description.parse(words, tmp_path), keys.unlocked(key)))
-        return path
-
-    return make
-
-
-async def offer(box, package, was_online=True):
-    """Switches the station off and lets it take the package; what it says."""
-    await box.kill()
-    vendor = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
-    words = {
-        "key": keys.raw(KEY.public_key()).hex(),
-        "vendor": vendor.hex,
-        "class": uuid.uuid5(vendor, CLASS).hex,
-        "version": [1, 0],
-        "sequence": 1,
-        "online": was_online,
-    }
-    folders = (ROOT / "boards" / "unix", ROOT / "firmware", box.state_dir / "provision.json", box.state_dir)
-    process = await asyncio.create_subprocess_exec(
-        *map(str, (MICROPYTHON, "-X", "heapsize=4M", HERE / "stage_script.py", *folders, package)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(process.communicate(json.dumps(words).encode() + b"\n"), 30)
-    assert process.returncode == 0, output.decode()
-    return json.loads(output.splitlines()[-1])
-
-
-async def stage(box, package, was_online=True):
-    assert "staged" in await offer(box, package, was_online)
+    """`make_package(version, *changes, …)`: the path of a signed package, see applications.py."""
+    return functools.partial(package, tmp_path)
 
 
 async def roll_back(csms):

@@ -1,0 +1,81 @@
+"""Applications for a station's slots, as signed packages: the firmware itself with some lines changed, compiled."""
+
+import asyncio
+import json
+import shutil
+import sys
+import uuid
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tools import application
+from tools.packing import build, description, keys
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+MICROPYTHON = Path(sys.executable).with_name("micropython")
+VENDOR = "ladepunkt.example"
+KEY = ec.derive_private_key(0x1ADE, ec.SECP256R1())
+OTHER_KEY = ec.derive_private_key(0xBAD, ec.SECP256R1())
+
+# what is wrong with an application: (file, text in it, text in its place)
+WRONG = {
+    "crash": ("station/app.py", "import asyncio\n", "import asyncio\nimport a_module_that_is_missing\n"),
+    "hang": ("station/app.py", "Watchdog(self._board.WATCHDOG_MS)", "Watchdog(1500); self.supervisor.healthy = bool"),
+    # beyond the reach of the unix board's watchdog, which is a task
+    "hang at import": ("station/app.py", "import asyncio\n", "import asyncio\n\nwhile True:\n    pass\n"),
+    "deaf": ("station/app.py", 'start("link", self._connect)', "pass"),
+    "dying": ("station/app.py", 'start("cache", self._cache.run)', 'start("cache", lambda: 1 / 0)'),
+    "broken build": ("station/ocpp/link.py", "class Link", "raise RuntimeError('built wrongly')\n\n\nclass Link"),
+}
+
+
+def firmware(folder, *changes):
+    """A copy of the firmware with these changes, (file, text, in its place), each of which must fit once."""
+    shutil.copytree(ROOT / "firmware" / "station", folder / "station", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, old, new in changes:
+        path = folder / name
+        text = path.read_text()
+        assert text.count(old) == 1, f"{name}: {old!r} is there {text.count(old)} times"
+        path.write_text(text.replace(old, new))
+    return folder
+
+
+def package(folder, version, *changes, board="unix", name="application", sequence=1, kind=None, key=KEY):
+    """The path of a signed package with one application, made in `folder`."""
+    image = folder / f"{version}.romfs"
+    image.write_bytes(application.image(board, version, firmware(folder / version, *changes)))
+    part = {"file": image.name, "class": kind or board, "version": version}
+    words = {"sequence": sequence, "vendor": VENDOR, "components": {name: part}}
+    path = folder / f"{version}.suit"
+    path.write_bytes(build.build(description.parse(words, folder), keys.unlocked(key)))
+    return path
+
+
+async def offer(box, path, was_online=True, board="unix"):
+    """Switches the station off and lets it take the package; what it says, see stage_script.py."""
+    await box.kill()
+    vendor = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
+    words = {
+        "key": keys.raw(KEY.public_key()).hex(),
+        "vendor": vendor.hex,
+        "class": uuid.uuid5(vendor, board).hex,
+        "version": [1, 0],
+        "sequence": 1,
+        "online": was_online,
+    }
+    folders = (ROOT / "boards" / "unix", ROOT / "firmware", box.state_dir / "provision.json", box.state_dir)
+    process = await asyncio.create_subprocess_exec(
+        *map(str, (MICROPYTHON, "-X", "heapsize=4M", HERE / "stage_script.py", *folders, path)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(json.dumps(words).encode() + b"\n"), 30)
+    assert process.returncode == 0, output.decode()
+    return json.loads(output.splitlines()[-1])
+
+
+async def stage(box, path, was_online=True, board="unix"):
+    assert "staged" in await offer(box, path, was_online, board)
