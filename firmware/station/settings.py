@@ -92,6 +92,7 @@ _TABLE = (
     ("ApplicationSlot", _TEXT, "", None, None, _COMPUTED),  # the one that runs
     ("ApplicationVersion", _TEXT, "", None, None, _COMPUTED),
     ("AuthorizationCacheMaxLength", _INT, 200, 1, 1000, _WRITE),  # cards
+    ("FirmwareInstallWait", _INT, 3600, 1, MAX_SECONDS, _WRITE),  # s that an installation waits for free connectors
     ("FirmwareProbation", _INT, 300, 10, 3600, _WRITE),  # s that a new application has to prove itself
     ("IdTagByteOrder", _CHOICE, "MSB", ("MSB", "LSB"), None, _WRITE),  # of a card's UID: as read, or reversed
     ("IdTagCase", _CHOICE, "Upper", ("Upper", "Lower"), None, _WRITE),  # of its hexadecimal digits

@@ -68,6 +68,7 @@ OWN = {
     "ApplicationFallback": None,
     "ApplicationSlot": None,
     "ApplicationVersion": None,
+    "FirmwareInstallWait": (("1", "86400"), ("0", "86401")),
     "FirmwareProbation": (("10", "3600"), ("9", "3601")),
     "AuthorizationCacheMaxLength": (("1", "1000"), ("0", "1001")),
     "IdTagByteOrder": (("LSB", "MSB"), ("msb", "")),

@@ -168,6 +168,11 @@ _ACTIONS = {
         "status", ("enum", ("Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId")),
         "data", _STRING,
     ))),
+    "FirmwareStatusNotification": ("FirmwareManagement", _STATION, ("object", 1, (
+        "status", ("enum", (
+            "Downloaded", "DownloadFailed", "Downloading", "Idle", "InstallationFailed", "Installing", "Installed",
+        )),
+    )), _EMPTY),
     "GetConfiguration": ("Core", _BACKEND, ("object", 0, (
         "key", ("array", 0, _CI50),
     )), ("object", 0, (
@@ -249,6 +254,12 @@ _ACTIONS = {
     )), ("object", 0, (
         "idTagInfo", _ID_TAG_INFO,
     ))),
+    "UpdateFirmware": ("FirmwareManagement", _BACKEND, ("object", 2, (
+        "location", _STRING,
+        "retrieveDate", _DATE_TIME,
+        "retries", _INTEGER,
+        "retryInterval", _INTEGER,
+    )), _EMPTY),
     "UnlockConnector": ("Core", _BACKEND, ("object", 1, (
         "connectorId", _POSITIVE,
     )), ("object", 1, (
@@ -260,8 +271,8 @@ _LONG_LISTS = {"SendLocalList": "localAuthorizationList"}
 
 # The actions of the profiles that are not built: (profile, who sends the requests, their names).
 _OTHERS = (
-    ("FirmwareManagement", _BACKEND, ("GetDiagnostics", "UpdateFirmware")),
-    ("FirmwareManagement", _STATION, ("DiagnosticsStatusNotification", "FirmwareStatusNotification")),
+    ("FirmwareManagement", _BACKEND, ("GetDiagnostics",)),
+    ("FirmwareManagement", _STATION, ("DiagnosticsStatusNotification",)),
     ("RemoteTrigger", _BACKEND, ("TriggerMessage",)),
     ("Reservation", _BACKEND, ("CancelReservation", "ReserveNow")),
     ("SmartCharging", _BACKEND, ("ClearChargingProfile", "GetCompositeSchedule", "SetChargingProfile")),
