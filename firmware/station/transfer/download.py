@@ -4,8 +4,9 @@
     count = await download.read_into(view)   0 at the end; raises TransferError
     download.close()
 
-It resumes only what a strong ETag says to be the same file (RFC 9110 §13.1.5): a server that gives none, or that sends
-the whole once more, ends it with an error that is worth another try. A page of HTML is no file.
+It resumes only what a strong ETag (RFC 9110 §13.1.5), or size and time over FTP, says to be the same file: a server
+that gives none, or that sends the whole once more, ends it with an error that is worth another try. A page of HTML is no
+file.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ class Download:
         self._context = tls_context(ca) if ca and self._url.scheme == "https" else None
         self._sleep_ms = sleep_ms or asyncio.sleep_ms
         self._buffer = bytearray(MAX_HEAD)
-        self._get: "Get | None" = None
+        self._get: "Any" = None
         self._etag = ""
         self._resumes = 0
         self.size = -1  # bytes, -1 while it is not known
@@ -58,7 +59,7 @@ class Download:
             return count
 
     async def _open(self):
-        get = self._get = Get(self._url, self._context, self._buffer)
+        get = self._get = self._new()
         head = await get.open(self.received, self._etag)
         if head.status == 206 and self.received:
             if head.start != self.received or self.size not in (-1, head.total):
@@ -74,6 +75,13 @@ class Download:
             raise TransferError("the file has changed on the server, or cannot be resumed")
         self._etag = head.etag
         self.size = head.length
+
+    def _new(self):
+        if self._url.scheme == "ftp":
+            from station.transfer import ftp  # takes its memory where there is such a server
+
+            return ftp.Get(self._url)
+        return Get(self._url, self._context, self._buffer)
 
     def close(self) -> None:
         """Harmless if repeated."""

@@ -5,7 +5,7 @@ from micropython import const
 from station.transfer.errors import TransferError
 
 MAX_URL = const(500)  # characters
-PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443, "ftp": 21}
 
 
 class Url:
@@ -24,6 +24,10 @@ class Url:
         host = "[%s]" % self.host if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else "%s:%d" % (host, self.port)
 
+    def decoded_path(self) -> bytes:
+        """The path without its first slash, as FTP wants it (RFC 1738 §3.2.2)."""
+        return _decoded(self.path[1:])
+
 
 def parse(text: str) -> Url:
     """Raises TransferError, of no use to try again, for what is no URL of a file or of another scheme."""
@@ -32,7 +36,7 @@ def parse(text: str) -> Url:
     scheme, mark, rest = text.partition("://")
     scheme = scheme.lower()
     if not mark or scheme not in PORTS:
-        raise _wrong("a URL http://… or https://…", text)
+        raise _wrong("a URL http://…, https://… or ftp://…", text)
     rest = rest.partition("#")[0]
     cut = min([rest.find(mark) for mark in "/?" if mark in rest] or [len(rest)])
     authority, path = rest[:cut], rest[cut:]
@@ -81,7 +85,7 @@ def _decoded(text):
             try:
                 out.append(int(text[at + 1 : at + 3], 16))
             except ValueError:
-                raise TransferError("the user of the URL is not percent-encoded", retry=False)
+                raise TransferError("the URL is not percent-encoded", retry=False)
             at += 3
         else:
             out.append(ord(text[at]))
