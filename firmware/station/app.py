@@ -22,6 +22,7 @@ from station.charging.signals import Signals
 from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
 from station.clock import Clock
+from station.diagnostics import Diagnostics, Report
 from station.drivers import system, timer
 from station.drivers.ethernet import Ethernet
 from station.drivers.watchdog import Watchdog
@@ -195,6 +196,7 @@ class App:
         """The application's slots: updates, what is told of them, the way back by hand, the trial of a new one."""
         slots, point = self._slots, self._charge_point
         self._firmware = firmware = FirmwareManagement(self._link, self._log)
+        self._diagnostics = Diagnostics(self._report, self._upload, firmware.tell_diagnostics, self._log)
         self._update = FirmwareUpdate(
             _UPDATE,
             slots,
@@ -210,6 +212,7 @@ class App:
             self._log,
         )
         firmware.request = self._update.request
+        firmware.send_diagnostics = self._diagnostics.request
         self._dispatcher.add(firmware.handlers())
         rollback = Rollback(slots, point, self._shutdown.request, self._log)
         self.data_transfer.register(rollback.VENDOR, rollback.MESSAGE, rollback.serve)
@@ -242,6 +245,28 @@ class App:
 
         ca = self._provisioning.update_ca or self._provisioning.ca
         return Download(location, ca.encode() if ca else None)
+
+    def _report(self, since: str, until: str):
+        """(name of the file, Report) as of now."""
+        given, clock = self._provisioning, self._clock
+        now = clock.iso(clock.now()) if clock.is_set else "+%ds" % clock.uptime()
+        head = (
+            ("time", now),
+            ("station", "%s %s %s" % (given.vendor, given.model, given.serial)),
+            ("charge point", given.charge_point_id),
+            ("uptime", "%d s" % clock.uptime()),
+            ("heap in use", "%d bytes" % gc.mem_alloc()),
+            ("restarted tasks", self.supervisor.restarts),
+            ("connectors", [describe(connector) for connector in self._charge_point.connectors]),
+        )
+        name = "diagnostics-%s-%s.log" % (given.serial, now.replace(":", ""))
+        return name, Report(head, self._settings, self._log, since, until)
+
+    async def _upload(self, location: str, name: str, read) -> None:
+        from station.transfer.upload import upload
+
+        ca = self._provisioning.update_ca or self._provisioning.ca
+        await upload(location, ca.encode() if ca else None, name, read)
 
     def _replay(self) -> None:
         """Read the journal of the lives before: what is still to be told, and which transaction was cut off."""
@@ -299,6 +324,7 @@ class App:
         start("shutdown", self._shutdown.run)
         start("firmware", lambda: self.backend.while_online(self._firmware.run))
         start("update", self._update.run)
+        start("diagnostics", self._diagnostics.run)
         if self._slots.on_trial:
             start("probation", self._prove)
 

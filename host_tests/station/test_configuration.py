@@ -88,7 +88,7 @@ FACTS = {
     "ConnectorPhaseRotation": "1.Unknown,2.Unknown",
     "GetConfigurationMaxKeys": "50",
     "NumberOfConnectors": "2",
-    "SupportedFeatureProfiles": "Core,LocalAuthListManagement",
+    "SupportedFeatureProfiles": "Core,FirmwareManagement,LocalAuthListManagement",
     "MeterValuesSampledData": ENERGY,
     "StopTxnSampledData": "",
 }

@@ -15,12 +15,12 @@ LEAST = 100_000  # bytes that come before a connection is cut
 
 
 @contextlib.contextmanager
-def server(folder, cuts=0, **options):
+def server(folder, cuts=0, may_write=False, **options):
     """An FTP server with DATA as `package.suit`; the first `cuts` transfers are cut off. Yields "host:port"."""
     (folder / "package.suit").write_bytes(DATA)
     users = DummyAuthorizer()
     users.add_anonymous(str(folder))
-    users.add_user("user", "p:word", str(folder))
+    users.add_user("user", "p:word", str(folder), perm="elrw" if may_write else "elr")
     left = [cuts]
 
     class Cut(DTPHandler):

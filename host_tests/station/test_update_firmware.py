@@ -236,13 +236,13 @@ async def test_a_station_that_trusts_no_key_takes_none(csms, station, server, tm
 NEW_ACTION = (
     "station/ocpp/profiles/data_transfer.py",
     'return {"DataTransfer": self.serve}',
-    'return {"DataTransfer": self.serve, "GetDiagnostics": lambda payload: {"fileName": "from-the-update"}}',
+    'return {"DataTransfer": self.serve, "TriggerMessage": lambda payload: {"status": "Accepted"}}',
 )
 NEW_SHAPE = (
     "station/ocpp/messages.py",
-    '    "GetLocalListVersion": (',
-    '    "GetDiagnostics": ("FirmwareManagement", _BACKEND, ("object", 1, ("location", _STRING)), _EMPTY),\n'
-    '    "GetLocalListVersion": (',
+    '    "UnlockConnector": (',
+    '    "TriggerMessage": ("RemoteTrigger", _BACKEND, ("object", 1, ("requestedMessage", _STRING)), _EMPTY),\n'
+    '    "UnlockConnector": (',
 )
 NEW_SETTING = (
     "station/settings.py",
@@ -275,4 +275,4 @@ async def test_an_update_brings_an_action_a_setting_and_an_extension(csms, stati
     assert await hello() == {"status": "Accepted", "data": "hello world"}
     answer = await csms.call("ChangeConfiguration", key="LampColour", value="Blue")
     assert answer == {"status": "Accepted"}
-    assert await csms.call("GetDiagnostics", location="ftp://example.com") == {"fileName": "from-the-update"}
+    assert await csms.call("TriggerMessage", requestedMessage="Heartbeat") == {"status": "Accepted"}

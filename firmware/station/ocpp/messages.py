@@ -168,6 +168,9 @@ _ACTIONS = {
         "status", ("enum", ("Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId")),
         "data", _STRING,
     ))),
+    "DiagnosticsStatusNotification": ("FirmwareManagement", _STATION, ("object", 1, (
+        "status", ("enum", ("Idle", "Uploaded", "UploadFailed", "Uploading")),
+    )), _EMPTY),
     "FirmwareStatusNotification": ("FirmwareManagement", _STATION, ("object", 1, (
         "status", ("enum", (
             "Downloaded", "DownloadFailed", "Downloading", "Idle", "InstallationFailed", "Installing", "Installed",
@@ -182,6 +185,15 @@ _ACTIONS = {
             "value", _CI500,
         ))),
         "unknownKey", ("array", 0, _CI50),
+    ))),
+    "GetDiagnostics": ("FirmwareManagement", _BACKEND, ("object", 1, (
+        "location", _STRING,
+        "retries", _INTEGER,
+        "retryInterval", _INTEGER,
+        "startTime", _DATE_TIME,
+        "stopTime", _DATE_TIME,
+    )), ("object", 0, (
+        "fileName", _CI255,
     ))),
     "GetLocalListVersion": ("LocalAuthListManagement", _BACKEND, _EMPTY, ("object", 1, (
         "listVersion", _INTEGER,
@@ -271,8 +283,6 @@ _LONG_LISTS = {"SendLocalList": "localAuthorizationList"}
 
 # The actions of the profiles that are not built: (profile, who sends the requests, their names).
 _OTHERS = (
-    ("FirmwareManagement", _BACKEND, ("GetDiagnostics",)),
-    ("FirmwareManagement", _STATION, ("DiagnosticsStatusNotification",)),
     ("RemoteTrigger", _BACKEND, ("TriggerMessage",)),
     ("Reservation", _BACKEND, ("CancelReservation", "ReserveNow")),
     ("SmartCharging", _BACKEND, ("ClearChargingProfile", "GetCompositeSchedule", "SetChargingProfile")),

@@ -5,8 +5,8 @@
     download.close()
 
 It resumes only what a strong ETag (RFC 9110 §13.1.5), or size and time over FTP, says to be the same file: a server
-that gives none, or that sends the whole once more, ends it with an error that is worth another try. A page of HTML is no
-file.
+that gives none, or that sends the whole once more, ends it with an error that is worth another try. A page of HTML
+is no file.
 """
 
 import asyncio

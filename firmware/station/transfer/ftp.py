@@ -1,4 +1,4 @@
-"""One file over FTP (RFC 959), passive, binary: `Get(url)`, with the same face as http.Get.
+"""One file over FTP (RFC 959), passive, binary: `Get(url)` and `Put(url)`, with the same faces as those of http.py.
 
     get = Get(url)
     head = await get.open(offset, identity)  from `offset` on (REST, RFC 3659 §5) if head.status is 206
@@ -46,18 +46,12 @@ class Get:
         self._url = url
         self._control = _Line()
         self._data: "Transport | None" = None
+        self._pump: "asyncio.Task | None" = None  # of the file that goes
         self._left = -1  # bytes that are to come, -1 where the server gives no size
 
     async def open(self, offset: int = 0, identity: str = "") -> Head:
         """Raises TransferError."""
-        url, control = self._url, self._control
-        user, _, password = (url.user or b"anonymous:ladepunkt@").partition(b":")
-        path = url.decoded_path()
-        await control.open(url.host, url.port)
-        code = (await control.command(b"USER " + user, (230, 331)))[0]
-        if code == 331:
-            await control.command(b"PASS " + password, (230, 202))
-        await control.command(b"TYPE I", (200,))
+        control, path = self._control, await self._enter()
         code, text = await control.command(b"SIZE " + path, (213, 500, 502, 504, 550))
         total = int(text) if code == 213 and text.isdigit() else -1
         code, text = await control.command(b"MDTM " + path, (213, 500, 502, 504, 550))
@@ -72,6 +66,17 @@ class Get:
         if offset:
             return Head(206, self._left, offset, total, found)
         return Head(200, total, -1, total, found)
+
+    async def _enter(self) -> bytes:
+        """Log in; the path of the file."""
+        url, control = self._url, self._control
+        user, _, password = (url.user or b"anonymous:ladepunkt@").partition(b":")
+        await control.open(url.host, url.port)
+        code = (await control.command(b"USER " + user, (230, 331)))[0]
+        if code == 331:
+            await control.command(b"PASS " + password, (230, 202))
+        await control.command(b"TYPE I", (200,))
+        return url.decoded_path()
 
     async def _open_data(self):
         code, text = await self._control.command(b"EPSV", (229, 500, 501, 502, 522))
@@ -104,8 +109,7 @@ class Get:
         if count:
             self._left -= count if self._left > 0 else 0
             return count
-        self._data.close()
-        self._data = None
+        self._end_data()
         if self._left > 0:
             raise TransferError("the connection ended, %d bytes were to come" % self._left)
         await self._control.reply((226, 250))
@@ -113,10 +117,42 @@ class Get:
 
     def close(self) -> None:
         """Harmless if repeated."""
+        self._end_data()
+        self._control.close()
+
+    def _end_data(self) -> None:
         if self._data:
             self._data.close()
             self._data = None
-        self._control.close()
+
+
+class Put(Get):
+    """One file to the server: `open()`, `write(view)` …, `finish()`, `close()`. Raises TransferError."""
+
+    async def open(self) -> None:  # type: ignore[override]
+        path = await self._enter()
+        await self._open_data()
+        await self._control.command(b"STOR " + path, (125, 150))
+        self._pump = asyncio.create_task(self._data.pump())
+
+    async def write(self, view: memoryview) -> None:
+        """`view` may be changed when this has returned."""
+        try:
+            self._data.write(bytes(view))
+            await asyncio.wait_for_ms(self._data.drained(), _STALL_MS)
+        except asyncio.TimeoutError:
+            raise TransferError("the server took nothing for %d s" % (_STALL_MS // 1000))
+
+    async def finish(self) -> None:
+        """The server must say that it has the file."""
+        self._end_data()
+        await self._control.reply((226, 250))
+
+    def _end_data(self) -> None:
+        if self._pump:
+            self._pump.cancel()
+            self._pump = None
+        super()._end_data()
 
 
 class _Line:

@@ -1,4 +1,4 @@
-"""One GET over HTTP/1.1, with TLS or without: `Get(url, context)`; see download.py for a file that comes whole.
+"""One GET or PUT over HTTP/1.1, with TLS or without; see download.py and upload.py for whole files.
 
     get = Get(url, context)
     head = await get.open(offset, etag)      follows redirections; the body is from `offset` on if head.status is 206
@@ -59,27 +59,28 @@ class Get:
         raise TransferError("more than %d redirections" % REDIRECTIONS, retry=False)
 
     async def _ask(self, url, offset, etag):
-        if url.scheme == "https" and self._context is None:
-            raise TransferError("https without a certificate to trust", retry=False)
-        lines = ["GET %s HTTP/1.1" % url.path, "Host: " + url.authority, "Accept: */*", "Accept-Encoding: identity"]
-        if url.user is not None:
-            lines.append("Authorization: Basic " + binascii.b2a_base64(url.user).decode().strip())
+        lines = _request("GET", url)
         if offset:
             lines += ["Range: bytes=%d-" % offset, "If-Range: " + etag]
-        lines += ["Connection: close", "", ""]
-        transport = self._transport = Transport()
-        try:
-            await transport.open(url.host, url.port, self._context if url.scheme == "https" else None, STALL_MS)
-            transport.write("\r\n".join(lines).encode())
-        except OSError as error:
-            raise TransferError("%s: %s" % (url.authority, error))
-        self._pump = asyncio.create_task(transport.pump())
-        self._from = self._to = 0
+        await self._send(url, lines)
         head = Head(await self._head())
         self._chunked, self._first_chunk = head.chunked, True
         self._left = 0 if head.chunked else head.length
         self._ended = False
         return head
+
+    async def _send(self, url, lines):
+        """Connects, and sends the head of a request."""
+        if url.scheme == "https" and self._context is None:
+            raise TransferError("https without a certificate to trust", retry=False)
+        transport = self._transport = Transport()
+        try:
+            await transport.open(url.host, url.port, self._context if url.scheme == "https" else None, STALL_MS)
+            transport.write("\r\n".join(lines + ["", ""]).encode())
+        except OSError as error:
+            raise TransferError("%s: %s" % (url.authority, error))
+        self._pump = asyncio.create_task(transport.pump())
+        self._from = self._to = 0
 
     async def _head(self):
         """Reads up to the empty line; what came behind it is kept."""
@@ -159,3 +160,45 @@ class Get:
         if self._transport:
             self._transport.close()
             self._transport = None
+
+
+class Put(Get):
+    """One PUT of a file of unknown size: `open()`, `write(view)` …, `finish()`, `close()`. Raises TransferError."""
+
+    async def open(self) -> None:  # type: ignore[override]
+        await self._send(
+            self._url, _request("PUT", self._url) + ["Transfer-Encoding: chunked", "Content-Type: text/plain"]
+        )
+
+    async def write(self, view: memoryview) -> None:
+        """`view` may be changed when this has returned."""
+        await self._put(b"%x\r\n" % len(view) + bytes(view) + b"\r\n")
+
+    async def finish(self) -> None:
+        """The server must say that it has the file."""
+        await self._put(b"0\r\n\r\n")
+        status = Head(await self._head()).status
+        if status not in (200, 201, 202, 204):
+            raise TransferError("the server answers %d" % status, retry=status >= 500 or status == 429)
+
+    async def _put(self, data):
+        try:
+            self._transport.write(data)
+            await asyncio.wait_for_ms(self._transport.drained(), STALL_MS)
+        except asyncio.TimeoutError:
+            raise TransferError("the server took nothing for %d s" % (STALL_MS // 1000))
+        except OSError as error:
+            raise TransferError("%s: %s" % (self._url.authority, error))
+
+
+def _request(method, url):
+    """The lines of a request's head (RFC 9112 §3)."""
+    lines = [
+        "%s %s HTTP/1.1" % (method, url.path),
+        "Host: " + url.authority,
+        "Accept: */*",
+        "Accept-Encoding: identity",
+    ]
+    if url.user is not None:
+        lines.append("Authorization: Basic " + binascii.b2a_base64(url.user).decode().strip())
+    return lines + ["Connection: close"]
