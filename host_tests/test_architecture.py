@@ -19,8 +19,9 @@ MAY_KNOW = {
     "storage": set(),
     "crypto": set(),
     "charging": {"storage", ""},
-    "ocpp": {"charging", "storage", "crypto", ""},
-    "update": {"storage", "crypto", ""},
+    "transfer": set(),
+    "ocpp": {"charging", "storage", "crypto", "transfer", ""},
+    "update": {"storage", "crypto", "transfer", ""},
     "maintenance": {"storage", "crypto", ""},
     "": {"storage"},
 }

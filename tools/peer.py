@@ -214,6 +214,14 @@ class Connection(ocpp.v16.ChargePoint):
     def on_stop_transaction(self, id_tag=None, **_):
         return call_result.StopTransaction(id_tag and self.csms.id_tag_info(id_tag))
 
+    @on("DiagnosticsStatusNotification")
+    def on_diagnostics_status_notification(self, **_):
+        return call_result.DiagnosticsStatusNotification()
+
+    @on("FirmwareStatusNotification")
+    def on_firmware_status_notification(self, **_):
+        return call_result.FirmwareStatusNotification()
+
     @on("DataTransfer")
     def on_data_transfer(self, **_):
         return call_result.DataTransfer("UnknownVendorId")

@@ -22,6 +22,7 @@ from station.charging.signals import Signals
 from station.charging.thinner import Thinner
 from station.charging.transaction import Ledger
 from station.clock import Clock
+from station.diagnostics import Diagnostics, Report
 from station.drivers import system, timer
 from station.drivers.ethernet import Ethernet
 from station.drivers.watchdog import Watchdog
@@ -35,6 +36,7 @@ from station.ocpp.link import Link
 from station.ocpp.outbox import Outbox
 from station.ocpp.profiles.core import Core
 from station.ocpp.profiles.data_transfer import DataTransfer
+from station.ocpp.profiles.firmware_management import FirmwareManagement
 from station.ocpp.profiles.local_auth_list import LocalAuthList
 from station.ocpp.registration import Registration
 from station.ocpp.reporter import Reporter
@@ -49,7 +51,12 @@ from station.storage.cards.card_hash import CardHash
 from station.storage.journal import Journal
 from station.storage.region import Region
 from station.supervisor import Supervisor
+from station.update.firmware_update import FirmwareUpdate
 from station.update.slots import Slots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from station.update.installer import Installer
 
 _LOG_BYTES = const(8192)  # unless the board has another LOG_BYTES
 _FEED_MS = const(1000)
@@ -59,6 +66,7 @@ _SECRET = filesystem.ROOT + "/secret"
 _AVAILABILITY = filesystem.ROOT + "/availability.json"
 _BOOTS = filesystem.ROOT + "/boots.json"
 _TIME = filesystem.ROOT + "/time.json"
+_UPDATE = filesystem.ROOT + "/update.json"
 _DROPPED = filesystem.ROOT + "/dropped.json"
 
 
@@ -83,6 +91,7 @@ class App:
         log.set_level(settings["LogLevel"])
         settings.on_change("LogLevel", log.set_level)
         self.supervisor = Supervisor(log)
+        self._installer: "Installer | None" = None
         self._slots = Slots(lambda name: Region(*board.region(name)), given.firmware_version, log)
         self._build_charging(board, given)
         self._build_ocpp(board, given)
@@ -184,8 +193,27 @@ class App:
         self._build_update()
 
     def _build_update(self) -> None:
-        """The application's slots: what is told of them, the way back by hand, and the trial of a new one."""
+        """The application's slots: updates, what is told of them, the way back by hand, the trial of a new one."""
         slots, point = self._slots, self._charge_point
+        self._firmware = firmware = FirmwareManagement(self._link, self._log)
+        self._diagnostics = Diagnostics(self._report, self._upload, firmware.tell_diagnostics, self._log)
+        self._update = FirmwareUpdate(
+            _UPDATE,
+            slots,
+            point,
+            self._settings,
+            self._clock,
+            self._make_installer,
+            self._make_download,
+            self._is_online,
+            firmware.tell,
+            firmware.is_told,
+            lambda: self._shutdown.request("Soft"),
+            self._log,
+        )
+        firmware.request = self._update.request
+        firmware.send_diagnostics = self._diagnostics.request
+        self._dispatcher.add(firmware.handlers())
         rollback = Rollback(slots, point, self._shutdown.request, self._log)
         self.data_transfer.register(rollback.VENDOR, rollback.MESSAGE, rollback.serve)
         self._settings.provide("ApplicationFallback", slots.told_fallback)
@@ -195,6 +223,50 @@ class App:
             self._log.error("slots", "%s did not stay: %s", *slots.fallen_back)
         if slots.on_trial:
             point.withhold(True)
+
+    def _make_installer(self, sequence_number: int):
+        """Takes its memory at the first update, and keeps it."""
+        from station.update import version
+        from station.update.installer import Installer
+
+        given = self._provisioning
+        if not given.update_keys or not self._slots.available:
+            raise OSError("no slots on this board" if given.update_keys else "no update.keys in the provisioning")
+        if self._installer is None:
+            running = version.parse(self._slots.version)
+            self._installer = Installer(
+                self._slots, given.update_keys, given.update_vendor, given.update_class, running
+            )
+        self._installer.sequence_number = sequence_number
+        return self._installer
+
+    def _make_download(self, location: str):
+        from station.transfer.download import Download
+
+        ca = self._provisioning.update_ca or self._provisioning.ca
+        return Download(location, ca.encode() if ca else None)
+
+    def _report(self, since: str, until: str):
+        """(name of the file, Report) as of now."""
+        given, clock = self._provisioning, self._clock
+        now = clock.iso(clock.now()) if clock.is_set else "+%ds" % clock.uptime()
+        head = (
+            ("time", now),
+            ("station", "%s %s %s" % (given.vendor, given.model, given.serial)),
+            ("charge point", given.charge_point_id),
+            ("uptime", "%d s" % clock.uptime()),
+            ("heap in use", "%d bytes" % gc.mem_alloc()),
+            ("restarted tasks", self.supervisor.restarts),
+            ("connectors", [describe(connector) for connector in self._charge_point.connectors]),
+        )
+        name = "diagnostics-%s-%s.log" % (given.serial, now.replace(":", ""))
+        return name, Report(head, self._settings, self._log, since, until)
+
+    async def _upload(self, location: str, name: str, read) -> None:
+        from station.transfer.upload import upload
+
+        ca = self._provisioning.update_ca or self._provisioning.ca
+        await upload(location, ca.encode() if ca else None, name, read)
 
     def _replay(self) -> None:
         """Read the journal of the lives before: what is still to be told, and which transaction was cut off."""
@@ -250,6 +322,9 @@ class App:
         start("local list", self._local_list.run)
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
+        start("firmware", lambda: self.backend.while_online(self._firmware.run))
+        start("update", self._update.run)
+        start("diagnostics", self._diagnostics.run)
         if self._slots.on_trial:
             start("probation", self._prove)
 

@@ -47,13 +47,18 @@ _TABLE = (
     ("connectors", "lock", "lock", _BOOL, None, None, False),
     ("connectors", "max_current_a", "max_current_a", _INT, 6, 80, 32),  # IEC 61851-1 Annex A
     ("connectors", "phases", "phases", _ONE_OF, (1, 3), None, 3),
+    ("update", "keys", "update_keys", _TEXT, 128, 1024, None),
+    ("update", "vendor", "update_vendor", _TEXT, 32, 32, None),
+    ("update", "class", "update_class", _TEXT, 32, 32, None),
+    ("update", "ca", "update_ca", _PEM, 1, 16384, None),
     # the default of each is the board's
     ("meter", "type", "meter_type", _ONE_OF, METER_TYPES, None, None),
     ("meter", "address", "meter_address", _ADDRESSES, 1, 247, None),
     ("meter", "baudrate", "meter_baudrate", _ONE_OF, _BAUDRATES, None, None),
     ("meter", "parity", "meter_parity", _ONE_OF, _PARITIES, None, None),
 )
-_SECTIONS = ("identity", "backend", "connectors", "meter", "settings")
+_TABLED = ("identity", "backend", "connectors", "update", "meter")
+_SECTIONS = _TABLED + ("settings",)
 _PEM_START = "-----BEGIN CERTIFICATE-----"
 _HEX = "hex:"
 
@@ -80,6 +85,10 @@ class Provisioning:
         self.lock = False  # whether each has a lock
         self.max_current_a = 32
         self.phases = 3
+        self.update_keys: "tuple[bytes, ...]" = ()  # that may sign packages: P-256, x and y, 64 bytes each
+        self.update_vendor: bytes | None = None  # UUIDs of this board in packages
+        self.update_class: bytes | None = None
+        self.update_ca: str | None = None  # PEM, of the servers of packages; None: that of the backend
         self.meter_type: str | None = None  # these four: None is what the board says
         self.meter_address: int | list | None = None  # the first, or each connector's
         self.meter_baudrate: int | None = None
@@ -96,7 +105,7 @@ def parse(text: bytes) -> Provisioning:
     sections = _object("provisioning", given)
     _refuse_unknown("", sections, _SECTIONS)
     result = Provisioning()
-    for name in ("identity", "backend", "connectors", "meter"):
+    for name in _TABLED:
         section = _object(name, sections.get(name, {}))
         _refuse_unknown(name + ".", section, [row[1] for row in _TABLE if row[0] == name])
         for row in _TABLE:
@@ -104,6 +113,7 @@ def parse(text: bytes) -> Provisioning:
                 setattr(result, row[2], _value(row, section))
     _check_backend(result)
     _check_addresses(result)
+    _check_update(result)
     result.settings = _object("settings", sections.get("settings", {}))
     try:
         Settings(None, Log(64), result.settings, result.connectors, result.phases)
@@ -205,6 +215,28 @@ def _check_addresses(result: Provisioning) -> None:
     if isinstance(address, int) and address + result.connectors > 248:
         expected = "a whole number from 1 to %d with %d connectors" % (248 - result.connectors, result.connectors)
         raise _wrong("meter.address", expected, address)
+
+
+def _check_update(result: Provisioning) -> None:
+    """Hexadecimal becomes bytes; who may sign goes with what is signed for."""
+    words = str(result.update_keys).split(",") if result.update_keys else []
+    result.update_keys = tuple([_hex("update.keys", word.strip(), 64) for word in words])
+    for name in ("vendor", "class"):
+        path, text = "update." + name, getattr(result, "update_" + name)
+        if text:
+            setattr(result, "update_" + name, _hex(path, text, 16))
+        elif words:
+            raise ProvisioningError("%s: is missing, expected 32 hex digits beside update.keys" % path)
+
+
+def _hex(path: str, text: str, size: int) -> bytes:
+    try:
+        data = binascii.unhexlify(text)
+    except ValueError:
+        data = b""
+    if len(data) != size:
+        raise _wrong(path, "%d hex digits" % (2 * size), text)
+    return data
 
 
 def _is_host(text: str) -> bool:

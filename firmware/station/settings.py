@@ -41,6 +41,7 @@ MEASURANDS = NAMES + PHASED
 ROTATIONS = ("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR")
 
 _REGISTER = const("Energy.Active.Import.Register")
+_PROFILES = const("Core,FirmwareManagement,LocalAuthListManagement")
 
 # name, kind, default, least or choices, most, access
 # Seconds may be as short as 1, for tests; 0 is allowed where it means "off".
@@ -74,7 +75,14 @@ _TABLE = (
     ("StopTxnAlignedDataMaxLength", _INT, 13, 1, 13, _READ),  # §9.1.26
     ("StopTxnSampledData", _MEASURANDS, "", None, None, _WRITE),  # §9.1.27
     ("StopTxnSampledDataMaxLength", _INT, 13, 1, 13, _READ),  # §9.1.28
-    ("SupportedFeatureProfiles", _TEXT, "Core,LocalAuthListManagement", None, None, _COMPUTED),  # §9.1.29
+    (
+        "SupportedFeatureProfiles",
+        _TEXT,
+        "Core,FirmwareManagement,LocalAuthListManagement",
+        None,
+        None,
+        _COMPUTED,
+    ),  # §9.1.29
     ("SupportedFeatureProfilesMaxLength", _INT, 6, 6, 6, _READ),  # §9.1.30
     ("TransactionMessageAttempts", _INT, 3, 1, 100, _WRITE),  # §9.1.31
     ("TransactionMessageRetryInterval", _INT, 60, 1, MAX_SECONDS, _WRITE),  # §9.1.32 s
@@ -92,6 +100,7 @@ _TABLE = (
     ("ApplicationSlot", _TEXT, "", None, None, _COMPUTED),  # the one that runs
     ("ApplicationVersion", _TEXT, "", None, None, _COMPUTED),
     ("AuthorizationCacheMaxLength", _INT, 200, 1, 1000, _WRITE),  # cards
+    ("FirmwareInstallWait", _INT, 3600, 1, MAX_SECONDS, _WRITE),  # s that an installation waits for free connectors
     ("FirmwareProbation", _INT, 300, 10, 3600, _WRITE),  # s that a new application has to prove itself
     ("IdTagByteOrder", _CHOICE, "MSB", ("MSB", "LSB"), None, _WRITE),  # of a card's UID: as read, or reversed
     ("IdTagCase", _CHOICE, "Upper", ("Upper", "Lower"), None, _WRITE),  # of its hexadecimal digits

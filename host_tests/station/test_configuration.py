@@ -68,6 +68,7 @@ OWN = {
     "ApplicationFallback": None,
     "ApplicationSlot": None,
     "ApplicationVersion": None,
+    "FirmwareInstallWait": (("1", "86400"), ("0", "86401")),
     "FirmwareProbation": (("10", "3600"), ("9", "3601")),
     "AuthorizationCacheMaxLength": (("1", "1000"), ("0", "1001")),
     "IdTagByteOrder": (("LSB", "MSB"), ("msb", "")),
@@ -87,7 +88,7 @@ FACTS = {
     "ConnectorPhaseRotation": "1.Unknown,2.Unknown",
     "GetConfigurationMaxKeys": "50",
     "NumberOfConnectors": "2",
-    "SupportedFeatureProfiles": "Core,LocalAuthListManagement",
+    "SupportedFeatureProfiles": "Core,FirmwareManagement,LocalAuthListManagement",
     "MeterValuesSampledData": ENERGY,
     "StopTxnSampledData": "",
 }

@@ -66,8 +66,6 @@ class ActionsTest(unittest.TestCase):
             ("ReserveNow", "Reservation", True),
             ("SetChargingProfile", "SmartCharging", True),
             ("TriggerMessage", "RemoteTrigger", True),
-            ("UpdateFirmware", "FirmwareManagement", True),
-            ("FirmwareStatusNotification", "FirmwareManagement", False),
             ("GetLog", "Security", True),
             ("SecurityEventNotification", "Security", False),
         ):

@@ -8,8 +8,8 @@ import unittest
 from asyncio import core
 
 from loopback import Backend, listen
-from station.ocpp import transport as module
-from station.ocpp.transport import WRITE_TIMEOUT_MS, Transport, tls_context
+from station.transfer import transport as module
+from station.transfer.transport import WRITE_TIMEOUT_MS, Transport, tls_context
 
 CHUNK = bytes(range(256)) * 256  # 64 KiB
 MUCH = 200  # of them: more than the system's buffers of both sides hold

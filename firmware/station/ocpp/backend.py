@@ -86,15 +86,16 @@ class Backend:
                 await self._fallen.wait()
 
     async def heartbeats(self) -> None:
-        await self._while_online(self._registration.heartbeats)
+        await self.while_online(self._registration.heartbeats)
 
     async def report(self) -> None:
-        await self._while_online(self._reporter.run)
+        await self.while_online(self._reporter.run)
 
     async def deliver(self) -> None:
-        await self._while_online(self._outbox.run)
+        await self.while_online(self._outbox.run)
 
-    async def _while_online(self, work: "Callable[[], Awaitable[None]]") -> None:
+    async def while_online(self, work: "Callable[[], Awaitable[None]]") -> None:
+        """Do this work, which ends with LinkError, again each time that the station is online."""
         while True:
             await self._online.wait()
             try:

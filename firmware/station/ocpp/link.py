@@ -31,7 +31,7 @@ from station.ocpp.backoff import BackOff
 from station.ocpp.calls import CallRefused, Calls, LinkError, NoAnswer, NotConnected
 from station.ocpp.hearing import Hearing
 from station.ocpp.incoming import Incoming
-from station.ocpp.transport import Transport, tls_context
+from station.transfer.transport import Transport, tls_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

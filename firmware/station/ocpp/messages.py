@@ -168,6 +168,14 @@ _ACTIONS = {
         "status", ("enum", ("Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId")),
         "data", _STRING,
     ))),
+    "DiagnosticsStatusNotification": ("FirmwareManagement", _STATION, ("object", 1, (
+        "status", ("enum", ("Idle", "Uploaded", "UploadFailed", "Uploading")),
+    )), _EMPTY),
+    "FirmwareStatusNotification": ("FirmwareManagement", _STATION, ("object", 1, (
+        "status", ("enum", (
+            "Downloaded", "DownloadFailed", "Downloading", "Idle", "InstallationFailed", "Installing", "Installed",
+        )),
+    )), _EMPTY),
     "GetConfiguration": ("Core", _BACKEND, ("object", 0, (
         "key", ("array", 0, _CI50),
     )), ("object", 0, (
@@ -177,6 +185,15 @@ _ACTIONS = {
             "value", _CI500,
         ))),
         "unknownKey", ("array", 0, _CI50),
+    ))),
+    "GetDiagnostics": ("FirmwareManagement", _BACKEND, ("object", 1, (
+        "location", _STRING,
+        "retries", _INTEGER,
+        "retryInterval", _INTEGER,
+        "startTime", _DATE_TIME,
+        "stopTime", _DATE_TIME,
+    )), ("object", 0, (
+        "fileName", _CI255,
     ))),
     "GetLocalListVersion": ("LocalAuthListManagement", _BACKEND, _EMPTY, ("object", 1, (
         "listVersion", _INTEGER,
@@ -249,6 +266,12 @@ _ACTIONS = {
     )), ("object", 0, (
         "idTagInfo", _ID_TAG_INFO,
     ))),
+    "UpdateFirmware": ("FirmwareManagement", _BACKEND, ("object", 2, (
+        "location", _STRING,
+        "retrieveDate", _DATE_TIME,
+        "retries", _INTEGER,
+        "retryInterval", _INTEGER,
+    )), _EMPTY),
     "UnlockConnector": ("Core", _BACKEND, ("object", 1, (
         "connectorId", _POSITIVE,
     )), ("object", 1, (
@@ -260,8 +283,6 @@ _LONG_LISTS = {"SendLocalList": "localAuthorizationList"}
 
 # The actions of the profiles that are not built: (profile, who sends the requests, their names).
 _OTHERS = (
-    ("FirmwareManagement", _BACKEND, ("GetDiagnostics", "UpdateFirmware")),
-    ("FirmwareManagement", _STATION, ("DiagnosticsStatusNotification", "FirmwareStatusNotification")),
     ("RemoteTrigger", _BACKEND, ("TriggerMessage",)),
     ("Reservation", _BACKEND, ("CancelReservation", "ReserveNow")),
     ("SmartCharging", _BACKEND, ("ClearChargingProfile", "GetCompositeSchedule", "SetChargingProfile")),

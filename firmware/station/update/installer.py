@@ -37,12 +37,12 @@ class Installer:
         vendor: bytes,
         class_id: bytes,
         version: "tuple[int, ...]",
-        sequence_number: int,
+        sequence_number: int = 0,
     ) -> None:
         self._slots = slots
         self._keys = keys
         self._inventory = {APPLICATION: Installed(vendor, class_id, version, slots.capacity)}
-        self._sequence_number = sequence_number
+        self.sequence_number = sequence_number  # of the last package that stayed: no older one is taken
         self._piece = memoryview(bytearray(_PIECE))
         self._buffer = bytearray(WRAPPER + MANIFEST)
         self._staged = False
@@ -50,7 +50,7 @@ class Installer:
     async def stage(self, read: "Callable[[memoryview], Awaitable[int]]") -> "Manifest":
         """Read the package to its end. Raises Refused with the reason, OSError if the flash or `read` fails."""
         self._staged = False
-        package = Package(self._keys, self._inventory, self._sequence_number, self._write, self._buffer)
+        package = Package(self._keys, self._inventory, self.sequence_number, self._write, self._buffer)
         try:
             while True:
                 count = await read(self._piece)
@@ -74,6 +74,11 @@ class Installer:
         if not self._staged:
             raise RuntimeError("installer: nothing is staged")
         self._slots.try_next(is_online, is_well)
+
+    def discard(self) -> None:
+        """What was staged is not to be run."""
+        self._staged = False
+        self._slots.discard()
 
     async def _write(self, component: "Component", offset: int, piece: memoryview) -> None:
         if offset == 0:

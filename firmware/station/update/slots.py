@@ -90,6 +90,11 @@ class Slots:
         """Bytes that a new image may have."""
         return self._region_of(boot_choice.NAMES[self._target()]).size if self.available else 0
 
+    @property
+    def target(self) -> str:
+        """The slot that a new image goes to."""
+        return boot_choice.NAMES[self._target()]
+
     def _target(self) -> int:
         """The slot that a new image goes to: the one that is neither running nor confirmed; A from the factory."""
         state = self._records.state

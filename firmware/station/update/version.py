@@ -27,6 +27,24 @@ def read(reader: Reader) -> "tuple[int, ...]":
     return found
 
 
+def parse(text: str) -> "tuple[int, ...]":
+    """1.2.0-rc.1 is (1, 2, 0, -1, 1); what is no such text is (0,), older than any release."""
+    numbers, _, stage = text.partition("-")
+    found = []
+    for word in numbers.split("."):
+        found.append(_number(word))
+    if stage:
+        name, _, count = stage.partition(".")
+        found.append(-1 - _STAGES.index(name) if name in _STAGES else None)
+        if count:
+            found.append(_number(count))
+    return (0,) if None in found or len(found) > NUMBERS else tuple(found)
+
+
+def _number(word):
+    return int(word) if word.isdigit() and len(word) < 10 else None
+
+
 def compare(mine: "tuple[int, ...]", other: "tuple[int, ...]") -> int:
     """-1, 0 or 1: `mine` is older, the same, newer, as far as `other` says numbers; 1.9.2 is the same as (1,)."""
     for i in range(len(other)):

@@ -51,7 +51,7 @@ class Network:
 
 
 class Wire:
-    """One connection. Its public names are those of `station.ocpp.transport.Transport`."""
+    """One connection. Its public names are those of `station.transfer.transport.Transport`."""
 
     def __init__(self, network):
         self._network = network

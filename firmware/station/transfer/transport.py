@@ -114,7 +114,7 @@ class Transport:
             if error.errno not in _EISCONN:
                 raise
 
-    async def read_into(self, buffer: bytearray) -> int:
+    async def read_into(self, buffer: "bytearray | memoryview") -> int:
         """Waits for at least one byte; 0 is the end of the stream."""
         while True:
             await _readable(self._stream)

@@ -1,0 +1,278 @@
+"""UpdateFirmware (OCPP 1.6 §5.19): a package from a web server becomes the application, or nothing changes."""
+
+import asyncio
+import datetime
+import uuid
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from applications import KEY, OTHER_KEY, VENDOR, WRONG, package
+from sessions import (
+    CALM,
+    begin,
+    configuration,
+    connector_is,
+    finish,
+    leap,
+    logged,
+    moment,
+    online,
+    quiet,
+    told,
+    until,
+)
+
+from tools.packing import keys
+
+VENDOR_ID = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
+UPDATE = {
+    "keys": keys.raw(KEY.public_key()).hex(),
+    "vendor": VENDOR_ID.hex,
+    "class": uuid.uuid5(VENDOR_ID, "unix").hex,
+}
+WITHIN_S = 40
+
+
+class Server:
+    """A web server: `files[path]` is the file's path, `broken` counts how often it still answers 503."""
+
+    def __init__(self):
+        self.files = {}
+        self.broken = 0
+        self.asked = 0
+        self.hold = asyncio.Event()  # a file comes when it is set
+        self.hold.set()
+
+    async def get(self, request):
+        self.asked += 1
+        await self.hold.wait()
+        if self.broken:
+            self.broken -= 1
+            raise web.HTTPServiceUnavailable
+        if request.path not in self.files:
+            raise web.HTTPNotFound
+        return web.FileResponse(self.files[request.path])
+
+    async def __aenter__(self):
+        app = web.Application()
+        app.router.add_get("/{name}", self.get)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/"
+        return self
+
+    async def __aexit__(self, *_):
+        self.hold.set()
+        await self._runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def server():
+    async with Server() as it:
+        yield it
+
+
+async def update(csms, location, seconds=-60, **more):
+    """The backend wishes for an update, so many seconds from now."""
+    at = moment(csms.now()) + datetime.timedelta(seconds=seconds)
+    words = {"location": location, "retrieveDate": at.strftime("%Y-%m-%dT%H:%M:%SZ"), **more}
+    assert await csms.call("UpdateFirmware", **words) == {}
+
+
+async def statuses(csms, *wanted):
+    """These come, in this order, and no other between them."""
+    for status in wanted:
+        call = await csms.expect("FirmwareStatusNotification", WITHIN_S)
+        assert call.payload == {"status": status}
+
+
+async def prepared(csms, station, **more):
+    box = await station(settings={**CALM, **more.pop("settings", {})}, update=UPDATE, **more)
+    await online(csms, box)
+    return box
+
+
+async def test_an_update_from_wish_to_outcome(csms, station, server, tmp_path):
+    box = await prepared(csms, station)
+    server.files["/p.suit"] = package(tmp_path, "2.0.0", sequence=7)
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
+    await until(box, lambda state: state["online"])
+    assert await configuration(csms, "ApplicationVersion") == "2.0.0"
+    await connector_is(box, status="Available")
+    await finish(csms, box, await begin(csms, box))
+    # and no older one afterwards
+    server.files["/old.suit"] = package(tmp_path, "1.0.0", sequence=6)
+    await update(csms, server.url + "old.suit")
+    await statuses(csms, "Downloading", "InstallationFailed")
+    await logged(box, "refused: Sequence")
+
+
+async def test_a_running_transaction_is_waited_for(csms, station, server, tmp_path):
+    box = await prepared(csms, station, connectors={"count": 2})
+    server.files["/p.suit"] = package(tmp_path, "2.0.0")
+    session = await begin(csms, box)
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "Downloading", "Downloaded")
+    await connector_is(box, 2, status="Unavailable")
+    await connector_is(box, 1, status="Charging")
+    stop = await finish_unavailable(csms, box, session)
+    assert stop["reason"] == "Local"
+    await statuses(csms, "Installing", "Installed")
+    await until(box, lambda state: all(row["status"] == "Available" for row in state["connectors"]))
+
+
+async def finish_unavailable(csms, box, session):
+    """Ends a session on a connector that goes out of service with it."""
+    await box.swipe(session.start.payload["idTag"])
+    stop = await csms.expect("StopTransaction", transactionId=session.transaction_id)
+    await box.unplug(session.connector)
+    return stop.payload
+
+
+async def test_it_does_not_wait_for_ever(csms, station, server, tmp_path):
+    box = await prepared(csms, station, connectors={"count": 2}, settings={"FirmwareInstallWait": "2"})
+    server.files["/p.suit"] = package(tmp_path, "2.0.0")
+    session = await begin(csms, box)
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "Downloading", "Downloaded", "InstallationFailed")
+    await connector_is(box, 2, status="Available")
+    await finish(csms, box, session)
+    await told(csms, box)
+    assert await configuration(csms, "ApplicationSlot") == "factory"
+
+
+async def test_one_that_fails_its_trial_is_told_after_the_way_back(csms, station, server, tmp_path):
+    box = await prepared(csms, station)
+    server.files["/p.suit"] = package(tmp_path, "2.0.0", WRONG["crash"])
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "Downloading", "Downloaded", "Installing", "InstallationFailed")
+    assert (await configuration(csms, "ApplicationFallback")).startswith("slot_a: it crashed: ImportError")
+    await connector_is(box, status="Available")
+
+
+async def test_it_is_tried_again_as_often_as_asked(csms, station, server, tmp_path):
+    box = await prepared(csms, station)
+    server.files["/p.suit"] = package(tmp_path, "2.0.0")
+    server.broken = 2
+    await update(csms, server.url + "p.suit", retries=2, retryInterval=1)
+    await statuses(csms, "Downloading", "Downloading", "Downloading", "Downloaded", "Installing", "Installed")
+    await until(box, lambda state: state["online"])
+    server.broken = 2
+    await update(csms, server.url + "p.suit", retries=1, retryInterval=1)
+    await statuses(csms, "Downloading", "Downloading", "DownloadFailed")
+
+
+@pytest.mark.parametrize("location", ["nothing.suit", "ftp"])
+async def test_what_cannot_be_had_is_not_asked_for_again(csms, station, server, location):
+    await prepared(csms, station)
+    url = "gopher://example.com/p.suit" if location == "ftp" else server.url + location
+    await update(csms, url, retries=5, retryInterval=1)
+    await statuses(csms, "Downloading", "DownloadFailed")
+
+
+async def test_the_retrieve_date_is_waited_for(csms, station, server, tmp_path):
+    box = await prepared(csms, station)
+    server.files["/p.suit"] = package(tmp_path, "2.0.0")
+    await update(csms, server.url + "p.suit", seconds=3600)
+    await quiet(csms, box)
+    assert server.asked == 0
+    await leap(csms, box, 3601)
+    await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
+
+
+async def test_a_later_wish_replaces_one_that_is_being_downloaded(csms, station, server, tmp_path):
+    await prepared(csms, station)
+    server.files["/p.suit"] = package(tmp_path, "2.0.0")
+    server.hold.clear()
+    await update(csms, server.url + "old.suit")
+    await statuses(csms, "Downloading")
+    while not server.asked:
+        await asyncio.sleep(0.01)
+    await update(csms, server.url + "p.suit")
+    server.hold.set()
+    await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
+
+
+async def test_a_power_cut_does_not_lose_the_wish(csms, station, server, tmp_path):
+    box = await prepared(csms, station)
+    server.files["/p.suit"] = package(tmp_path, "2.0.0")
+    server.hold.clear()
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "Downloading")
+    await box.kill()
+    server.hold.set()
+    await box.start()
+    await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
+
+
+@pytest.mark.parametrize("what", ["wrong key", "page", "cut short"])
+async def test_what_is_no_package_of_ours_changes_nothing(csms, station, server, tmp_path, what):
+    box = await prepared(csms, station)
+    path = package(tmp_path, "2.0.0", key=OTHER_KEY if what == "wrong key" else KEY)
+    if what == "page":
+        path.write_text("<html>not a package</html>")
+    elif what == "cut short":
+        path.write_bytes(path.read_bytes()[:-100])
+    server.files["/p.suit"] = path
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "Downloading", "InstallationFailed")
+    reason = {"wrong key": "Signature", "page": "Format", "cut short": "Truncated"}[what]
+    await logged(box, f"refused: {reason}")
+    assert await configuration(csms, "ApplicationSlot") == "factory"
+    await connector_is(box, status="Available")
+
+
+async def test_a_station_that_trusts_no_key_takes_none(csms, station, server, tmp_path):
+    box = await station(settings=CALM)
+    await online(csms, box)
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "InstallationFailed")
+    await logged(box, "no update.keys in the provisioning")
+
+
+NEW_ACTION = (
+    "station/ocpp/profiles/data_transfer.py",
+    'return {"DataTransfer": self.serve}',
+    'return {"DataTransfer": self.serve, "TriggerMessage": lambda payload: {"status": "Accepted"}}',
+)
+NEW_SHAPE = (
+    "station/ocpp/messages.py",
+    '    "UnlockConnector": (',
+    '    "TriggerMessage": ("RemoteTrigger", _BACKEND, ("object", 1, ("requestedMessage", _STRING)), _EMPTY),\n'
+    '    "UnlockConnector": (',
+)
+NEW_SETTING = (
+    "station/settings.py",
+    '    ("LogLevel",',
+    '    ("LampColour", _CHOICE, "Red", ("Red", "Blue"), None, _WRITE),\n    ("LogLevel",',
+)
+NEW_EXTENSION = (
+    "station/app.py",
+    "        if slots.on_trial:\n            point.withhold(True)\n",
+    '        self.data_transfer.register("com.example", "Hello", lambda data: ("Accepted", "hello " + data))\n'
+    "        if slots.on_trial:\n            point.withhold(True)\n",
+)
+
+
+async def test_an_update_brings_an_action_a_setting_and_an_extension(csms, station, server, tmp_path):
+    """Other functions may be added with updates, to a running station, without reflashing it."""
+    box = await prepared(csms, station)
+
+    async def hello():
+        return await csms.call("DataTransfer", vendorId="com.example", messageId="Hello", data="world")
+
+    assert await hello() == {"status": "UnknownVendorId"}
+    answer = await csms.call("ChangeConfiguration", key="LampColour", value="Blue")
+    assert answer == {"status": "NotSupported"}
+    changes = (NEW_ACTION, NEW_SHAPE, NEW_SETTING, NEW_EXTENSION)
+    server.files["/p.suit"] = package(tmp_path, "2.0.0", *changes)
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
+    await until(box, lambda state: state["online"])
+    assert await hello() == {"status": "Accepted", "data": "hello world"}
+    answer = await csms.call("ChangeConfiguration", key="LampColour", value="Blue")
+    assert answer == {"status": "Accepted"}
+    assert await csms.call("TriggerMessage", requestedMessage="Heartbeat") == {"status": "Accepted"}
