@@ -72,7 +72,7 @@ WRONG = (
 )
 KNOWN = (
     *("CancelReservation", "ReserveNow", "TriggerMessage"),
-    *("ClearChargingProfile", "GetCompositeSchedule", "SetChargingProfile", "GetDiagnostics", "UpdateFirmware"),
+    *("ClearChargingProfile", "GetCompositeSchedule", "SetChargingProfile"),
     *("ExtendedTriggerMessage", "GetLog", "SignedUpdateFirmware", "CertificateSigned", "InstallCertificate"),
     *("DeleteCertificate", "GetInstalledCertificateIds"),
     *("Authorize", "BootNotification", "Heartbeat", "MeterValues", "StartTransaction", "StopTransaction"),

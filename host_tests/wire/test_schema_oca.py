@@ -38,7 +38,8 @@ CORE = [
     "UnlockConnector",
 ]
 LOCAL_AUTH_LIST = ["GetLocalListVersion", "SendLocalList"]
-ACTIONS = CORE + LOCAL_AUTH_LIST
+FIRMWARE = ["DiagnosticsStatusNotification", "FirmwareStatusNotification", "GetDiagnostics", "UpdateFirmware"]
+ACTIONS = CORE + LOCAL_AUTH_LIST + FIRMWARE
 MESSAGES = [(action, direction) for action in ACTIONS for direction in ("request", "response")]
 
 # Where the text of OCPP 1.6 rules out what its schemas take: message, property, keyword, value; a payload of the
@@ -262,6 +263,7 @@ def slips(rule, payload):
 def test_the_table_is_that_of_the_profiles():
     assert {messages.profile(action) for action in CORE} == {"Core"}
     assert {messages.profile(action) for action in LOCAL_AUTH_LIST} == {"LocalAuthListManagement"}
+    assert {messages.profile(action) for action in FIRMWARE} == {"FirmwareManagement"}
     everything = resources.files("ocpp.v16") / "schemas"
     known = {file.name.removesuffix(".json").removesuffix("Response") for file in everything.iterdir()}
     assert {name for name in known if not messages.is_known(name)} == set()
@@ -367,7 +369,9 @@ def test_nothing_else_is_stricter():
         elif kind == "enum":
             assert sorted(limit) == sorted(rule["enum"])
         else:
-            assert (kind, rule.get("format")) in {("dateTime", "date-time"), *((kind, None) for kind in PLAIN)}
+            # a location that is no URI is told by a status, as one that nobody serves
+            formats = {("dateTime", "date-time"), ("string", "uri"), *((kind, None) for kind in PLAIN)}
+            assert (kind, rule.get("format")) in formats
 
     for action, direction in MESSAGES:
         walk(action, getattr(messages, direction)(action), oca(action, direction), "")
