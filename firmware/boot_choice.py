@@ -30,7 +30,6 @@ WATCHDOG = const(3)
 SILENT = const(4)
 UNHEALTHY = const(5)
 BY_HAND = const(6)
-SET = const(7)
 REASONS = (
     "",
     "its image is not what was written",
@@ -39,7 +38,6 @@ REASONS = (
     "it never reported healthy",
     "it was not healthy in time",
     "rolled back by hand",
-    "the rest of the set failed",
 )
 
 STARTS = const(3)  # that a slot on trial gets: more than one, for the power may go

@@ -207,7 +207,8 @@ class World:
             raise ValueError("%s is damaged (%r): remove it to start with a new world" % (self._path, error))
         self._saved = text
         self.reset_cause = kept.get("reset_cause", 0)
-        self.save()  # it was the cause of this start, and of no other
+        if self.reset_cause:
+            self.save()  # without it: it was the cause of this start, and of no other
 
     def _revive(self, outlet: Outlet, old: dict) -> None:
         outlet.energy = old["energy"]

@@ -196,7 +196,9 @@ class App:
         """The application's slots: updates, what is told of them, the way back by hand, the trial of a new one."""
         slots, point = self._slots, self._charge_point
         self._firmware = firmware = FirmwareManagement(self._link, self._log)
-        self._diagnostics = Diagnostics(self._report, self._upload, firmware.tell_diagnostics, self._log)
+        self._diagnostics = Diagnostics(
+            self._file_name, self._report, self._upload, firmware.tell_diagnostics, self._log
+        )
         self._update = FirmwareUpdate(
             _UPDATE,
             slots,
@@ -224,7 +226,7 @@ class App:
         if slots.on_trial:
             point.withhold(True)
 
-    def _make_installer(self, sequence_number: int):
+    def _make_installer(self):
         """Takes its memory at the first update, and keeps it."""
         from station.update import version
         from station.update.installer import Installer
@@ -237,36 +239,44 @@ class App:
             self._installer = Installer(
                 self._slots, given.update_keys, given.update_vendor, given.update_class, running
             )
-        self._installer.sequence_number = sequence_number
         return self._installer
 
     def _make_download(self, location: str):
         from station.transfer.download import Download
 
-        ca = self._provisioning.update_ca or self._provisioning.ca
-        return Download(location, ca.encode() if ca else None)
+        return Download(location, self._file_ca())
 
-    def _report(self, since: str, until: str):
-        """(name of the file, Report) as of now."""
-        given, clock = self._provisioning, self._clock
-        now = clock.iso(clock.now()) if clock.is_set else "+%ds" % clock.uptime()
+    def _file_ca(self) -> "bytes | None":
+        """Whom to trust where files come from and go to."""
+        ca = self._provisioning.update_ca or self._provisioning.ca
+        return ca.encode() if ca else None
+
+    def _file_name(self) -> str:
+        """Of diagnostics that are asked for now."""
+        return "diagnostics-%s-%s.log" % (self._provisioning.serial, self._now().replace(":", ""))
+
+    def _now(self) -> str:
+        """As the log writes it."""
+        clock = self._clock
+        return clock.iso(clock.now()) if clock.is_set else "+%ds" % clock.uptime()
+
+    def _report(self, since: str, until: str) -> Report:
+        given = self._provisioning
         head = (
-            ("time", now),
+            ("time", self._now()),
             ("station", "%s %s %s" % (given.vendor, given.model, given.serial)),
             ("charge point", given.charge_point_id),
-            ("uptime", "%d s" % clock.uptime()),
+            ("uptime", "%d s" % self._clock.uptime()),
             ("heap in use", "%d bytes" % gc.mem_alloc()),
             ("restarted tasks", self.supervisor.restarts),
             ("connectors", [describe(connector) for connector in self._charge_point.connectors]),
         )
-        name = "diagnostics-%s-%s.log" % (given.serial, now.replace(":", ""))
-        return name, Report(head, self._settings, self._log, since, until)
+        return Report(head, self._settings, self._log, since, until)
 
     async def _upload(self, location: str, name: str, read) -> None:
         from station.transfer.upload import upload
 
-        ca = self._provisioning.update_ca or self._provisioning.ca
-        await upload(location, ca.encode() if ca else None, name, read)
+        await upload(location, self._file_ca(), name, read)
 
     def _replay(self) -> None:
         """Read the journal of the lives before: what is still to be told, and which transaction was cut off."""

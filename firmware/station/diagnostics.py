@@ -56,17 +56,20 @@ class Report:
 
 
 class Diagnostics:
-    """`report(since, until)` gives (name, Report); `upload(location, name, read)` raises OSError, whose `retry`, if it
-    has one, says whether another try makes sense; `tell(status)` gets Uploading, then Uploaded or UploadFailed.
+    """`name()` is that of a file, `report(since, until)` what is in it; `upload(location, name, read)` raises OSError,
+    whose `retry`, if it has one, says whether another try makes sense; `tell(status)` gets Uploading, then Uploaded or
+    UploadFailed.
     """
 
     def __init__(
         self,
-        report: "Callable[[str, str], tuple[str, Report]]",
+        name: "Callable[[], str]",
+        report: "Callable[[str, str], Report]",
         upload: "Callable[[str, str, Callable[[memoryview], int]], Awaitable[None]]",
         tell: "Callable[[str], None]",
         log: "Log",
     ) -> None:
+        self._name = name
         self._report = report
         self._upload = upload
         self._tell = tell
@@ -76,7 +79,7 @@ class Diagnostics:
 
     def request(self, location: str, retries: int, interval: int, since: str, until: str) -> str:
         """The name of the file that will be sent."""
-        name, _ = self._report(since, until)
+        name = self._name()
         self._wish = location, retries, interval, since, until, name
         self._wished.set()
         return name
@@ -98,7 +101,7 @@ class Diagnostics:
                 except asyncio.TimeoutError:
                     pass
             try:
-                await self._upload(location, name, self._report(since, until)[1].readinto)
+                await self._upload(location, name, self._report(since, until).readinto)
                 self._log.info("diagnostics", "%s is sent", name)
                 self._tell("Uploaded")
                 return

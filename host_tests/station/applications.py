@@ -53,18 +53,17 @@ def package(folder, version, *changes, board="unix", name="application", sequenc
     return path
 
 
+def identity(board="unix"):
+    """What a station must know to take these packages, in hexadecimal: the key that signs, the UUIDs of the board."""
+    vendor = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
+    kind = uuid.uuid5(vendor, board)
+    return {"key": keys.raw(KEY.public_key()).hex(), "vendor": vendor.hex, "class": kind.hex}
+
+
 async def offer(box, path, was_online=True, board="unix"):
     """Switches the station off and lets it take the package; what it says, see stage_script.py."""
     await box.kill()
-    vendor = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
-    words = {
-        "key": keys.raw(KEY.public_key()).hex(),
-        "vendor": vendor.hex,
-        "class": uuid.uuid5(vendor, board).hex,
-        "version": [1, 0],
-        "sequence": 1,
-        "online": was_online,
-    }
+    words = {**identity(board), "version": [1, 0], "sequence": 1, "online": was_online}
     folders = (ROOT / "boards" / "unix", ROOT / "firmware", box.state_dir / "provision.json", box.state_dir)
     process = await asyncio.create_subprocess_exec(
         *map(str, (MICROPYTHON, "-X", "heapsize=4M", HERE / "stage_script.py", *folders, path)),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tools.frames import CALL, ERROR, RESULT, STATION
 
 WITHIN_S = 10.0
+NOTIFIED_S = 40  # from a status to the next: a restart may lie between them
 LOOK_S = 0.02
 CARD = "0123456789ABCD"
 
@@ -187,6 +188,13 @@ async def finish(csms, box, session, token=CARD):
     await csms.status(session.connector, "Available")
     await quiet(csms, box)
     return stop
+
+
+async def notified(action, csms, *wanted):
+    """These statuses of an update or of diagnostics come, in this order, and no other between them."""
+    for status in wanted:
+        call = await csms.expect(action, NOTIFIED_S)
+        assert call.payload == {"status": status}
 
 
 async def configure(csms, **keys):

@@ -24,14 +24,14 @@ from station.update.slots import Slots  # noqa: E402
 
 async def stage(slots, path, words):
     key, vendor, kind = [binascii.unhexlify(words[name]) for name in ("key", "vendor", "class")]
-    installer = Installer(slots, (key,), vendor, kind, tuple(words["version"]), words["sequence"])
+    installer = Installer(slots, (key,), vendor, kind, tuple(words["version"]))
     with open(path, "rb") as file:
 
         async def read(buffer):
             return file.readinto(buffer)
 
         try:
-            manifest = await installer.stage(read)
+            manifest = await installer.stage(read, words["sequence"])
         except Refused as error:
             return {"refused": error.reason, "text": error.text}
     installer.activate(words["online"], True)

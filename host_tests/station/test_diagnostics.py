@@ -1,14 +1,15 @@
 """GetDiagnostics (OCPP 1.6 §5.9): the file arrives at a web or FTP server, says what it should and nothing secret."""
 
+import functools
 import re
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from sessions import CALM, begin, finish, leap, logged, online
+from sessions import CALM, begin, finish, leap, logged, notified, online
 from test_download_ftp import server as ftp_server
+from web_server import serving
 
-WITHIN_S = 20
 KEY = "a-secret-nobody-may-see"
 
 
@@ -32,20 +33,12 @@ class Files:
 @pytest_asyncio.fixture
 async def files():
     it = Files()
-    app = web.Application()
-    app.router.add_put("/{name:.*}", it.put)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    it.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield it
-    await runner.cleanup()
+    async with serving([("PUT", "/{name:.*}", it.put)]) as url:
+        it.url = url + "/"
+        yield it
 
 
-async def statuses(csms, *wanted):
-    for status in wanted:
-        call = await csms.expect("DiagnosticsStatusNotification", WITHIN_S)
-        assert call.payload == {"status": status}
+statuses = functools.partial(notified, "DiagnosticsStatusNotification")
 
 
 async def ask(csms, location, **more):

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 import trustme
 from aiohttp import web
+from web_server import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 MICROPYTHON = Path(sys.executable).with_name("micropython")
@@ -47,7 +48,6 @@ async def fetch():
 async def serve(tmp_path):
     """`await serve(context=None)`: the URL of a server with a file, users and redirections."""
     (tmp_path / "package.suit").write_bytes(DATA)
-    runners = []
 
     async def file(request):
         return web.FileResponse(tmp_path / "package.suit")
@@ -74,27 +74,9 @@ async def serve(tmp_path):
     async def page(request):
         return web.Response(text="<html>welcome</html>", content_type="text/html")
 
-    async def start(context=None):
-        app = web.Application()
-        for path, handler in (
-            ("/file", file),
-            ("/chunked", chunked),
-            ("/secret", secret),
-            ("/moved", moved),
-            ("/loop", loop),
-        ):
-            app.router.add_get(path, handler)
-        app.router.add_get("/page", page)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        runners.append(runner)
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-        await site.start()
-        return f"{'https' if context else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-
-    yield start
-    for runner in runners:
-        await runner.cleanup()
+    pages = [("GET", f"/{handler.__name__}", handler) for handler in (file, chunked, secret, moved, loop, page)]
+    async with contextlib.AsyncExitStack() as stack:
+        yield lambda context=None: stack.enter_async_context(serving(pages, context))
 
 
 @contextlib.asynccontextmanager

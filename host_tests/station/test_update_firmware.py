@@ -2,12 +2,12 @@
 
 import asyncio
 import datetime
-import uuid
+import functools
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from applications import KEY, OTHER_KEY, VENDOR, WRONG, package
+from applications import KEY, OTHER_KEY, WRONG, identity, package
 from sessions import (
     CALM,
     begin,
@@ -17,21 +17,16 @@ from sessions import (
     leap,
     logged,
     moment,
+    notified,
     online,
     quiet,
     told,
     until,
 )
+from web_server import serving
 
-from tools.packing import keys
-
-VENDOR_ID = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
-UPDATE = {
-    "keys": keys.raw(KEY.public_key()).hex(),
-    "vendor": VENDOR_ID.hex,
-    "class": uuid.uuid5(VENDOR_ID, "unix").hex,
-}
-WITHIN_S = 40
+KEYS = identity()
+UPDATE = {"keys": KEYS["key"], "vendor": KEYS["vendor"], "class": KEYS["class"]}
 
 
 class Server:
@@ -54,24 +49,14 @@ class Server:
             raise web.HTTPNotFound
         return web.FileResponse(self.files[request.path])
 
-    async def __aenter__(self):
-        app = web.Application()
-        app.router.add_get("/{name}", self.get)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/"
-        return self
-
-    async def __aexit__(self, *_):
-        self.hold.set()
-        await self._runner.cleanup()
-
 
 @pytest_asyncio.fixture
 async def server():
-    async with Server() as it:
+    it = Server()
+    async with serving([("GET", "/{name}", it.get)]) as url:
+        it.url = url + "/"
         yield it
+        it.hold.set()
 
 
 async def update(csms, location, seconds=-60, **more):
@@ -81,11 +66,7 @@ async def update(csms, location, seconds=-60, **more):
     assert await csms.call("UpdateFirmware", **words) == {}
 
 
-async def statuses(csms, *wanted):
-    """These come, in this order, and no other between them."""
-    for status in wanted:
-        call = await csms.expect("FirmwareStatusNotification", WITHIN_S)
-        assert call.payload == {"status": status}
+statuses = functools.partial(notified, "FirmwareStatusNotification")
 
 
 async def prepared(csms, station, **more):
@@ -165,11 +146,10 @@ async def test_it_is_tried_again_as_often_as_asked(csms, station, server, tmp_pa
     await statuses(csms, "Downloading", "Downloading", "DownloadFailed")
 
 
-@pytest.mark.parametrize("location", ["nothing.suit", "ftp"])
+@pytest.mark.parametrize("location", ["{}nothing.suit", "gopher://example.com/p.suit"])
 async def test_what_cannot_be_had_is_not_asked_for_again(csms, station, server, location):
     await prepared(csms, station)
-    url = "gopher://example.com/p.suit" if location == "ftp" else server.url + location
-    await update(csms, url, retries=5, retryInterval=1)
+    await update(csms, location.format(server.url), retries=5, retryInterval=1)
     await statuses(csms, "Downloading", "DownloadFailed")
 
 

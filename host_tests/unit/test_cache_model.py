@@ -174,6 +174,8 @@ class ModelTest(CacheCase, unittest.TestCase):
             operation = 0
             while True:
                 operation += 1
+                self.assertFalse(self.log.at("error"))
+                del self.log.lines[:]
                 self.model = _Model(model_start.limit)
                 self.model.cards = [list(card) for card in model_start.cards]
                 self.model.said = dict(model_start.said)

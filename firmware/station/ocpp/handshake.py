@@ -9,6 +9,8 @@ import hashlib
 
 from micropython import const
 
+from station.transfer.authority import alphanumeric, host_and_port, split
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
@@ -47,7 +49,7 @@ def quote(text: str) -> str:
     out = []
     for byte in text.encode():
         char = chr(byte)
-        out.append(char if byte < 128 and (_alphanumeric(byte) or char in _UNRESERVED) else "%%%02X" % byte)
+        out.append(char if byte < 128 and (alphanumeric(byte) or char in _UNRESERVED) else "%%%02X" % byte)
     return "".join(out)
 
 
@@ -66,45 +68,14 @@ def parse_url(url: str) -> "tuple[bool, str, int, str]":
     if "#" in rest:
         raise ValueError("URL %r: a fragment ('#…') is not allowed" % url)
     tls = scheme == "wss"
-    cut = len(rest)
-    for mark in "/?":
-        found = rest.find(mark)
-        if 0 <= found < cut:
-            cut = found
-    authority, path = rest[:cut], rest[cut:]
-    if not path.startswith("/"):
-        path = "/" + path
+    authority, path = split(rest)
     if "@" in authority:
         raise ValueError("URL %r: user and password do not belong in it" % url)
-    host, port = _host_and_port(url, authority)
-    return tls, host, _port(url, port, tls), path
-
-
-def _host_and_port(url: str, authority: str) -> "tuple[str, str]":
-    if authority.startswith("["):  # an IPv6 literal, RFC 3986 §3.2.2
-        host, separator, port = authority[1:].partition("]")
-        good = separator and ":" in host and (not port or port.startswith(":"))
-        good = good and all(char in "0123456789abcdefABCDEF:." for char in host)
-        port = port[1:]
-    else:
-        host, _, port = authority.partition(":")
-        good = host and ":" not in port
-        good = good and all(_alphanumeric(ord(char)) or char in "-._~%!$&'()*+,;=" for char in host)
-    if not good:
-        raise ValueError("URL %r: %r is no host[:port], [IPv6 address] or [IPv6 address]:port" % (url, authority))
-    return host, port
-
-
-def _port(url: str, text: str, tls: bool) -> int:
-    if not text:
-        return 443 if tls else 80
-    if not text.isdigit() or len(text) > 5 or not 1 <= int(text) <= 65535:
-        raise ValueError("URL %r: port %r is not in 1..65535" % (url, text))
-    return int(text)
-
-
-def _alphanumeric(byte: int) -> bool:
-    return 0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A
+    try:
+        host, port = host_and_port(authority, 443 if tls else 80)
+    except ValueError as error:
+        raise ValueError("URL %r: %s" % (url, error))
+    return tls, host, port, path
 
 
 class Handshake:
@@ -231,7 +202,7 @@ def _fields(status: int, text: bytes) -> "dict[bytes, bytes]":
 
 
 def _is_token(name: bytes) -> bool:
-    return all(_alphanumeric(byte) or byte in _TOKEN_EXTRA for byte in name)
+    return all(alphanumeric(byte) or byte in _TOKEN_EXTRA for byte in name)
 
 
 def _is_text(value: bytes) -> bool:

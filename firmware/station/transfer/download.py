@@ -14,9 +14,8 @@ import asyncio
 from micropython import const
 
 from station.transfer.errors import TransferError
-from station.transfer.http import Get
-from station.transfer.http_head import MAX_HEAD
-from station.transfer.transport import tls_context
+from station.transfer.http import Get, context_for
+from station.transfer.http_head import MAX_HEAD, refused
 from station.transfer.url import parse
 
 RESUMES = const(10)  # of one download, at most
@@ -32,7 +31,7 @@ class Download:
 
     def __init__(self, location: str, ca: "bytes | None", sleep_ms: "Any" = None) -> None:
         self._url = parse(location)
-        self._context = tls_context(ca) if ca and self._url.scheme == "https" else None
+        self._context = context_for(self._url, ca)
         self._sleep_ms = sleep_ms or asyncio.sleep_ms
         self._buffer = bytearray(MAX_HEAD)
         self._get: "Any" = None
@@ -67,7 +66,7 @@ class Download:
                 raise TransferError("the server resumes another file, or elsewhere")
             return
         if head.status != 200:
-            raise TransferError("the server answers %d" % head.status, retry=head.status >= 500 or head.status == 429)
+            raise refused(head.status)
         if head.html:
             raise TransferError("the server answers with a page of HTML", retry=False)
         if self.received:

@@ -9,18 +9,15 @@ The data connection goes to the host of the control connection, whatever a reply
 file is the same if SIZE and MDTM (RFC 3659 §4, §3) say so; a server without them cannot be resumed.
 """
 
-import asyncio
-
 from micropython import const
 
+from station.transfer.connection import Connection
 from station.transfer.errors import TransferError
-from station.transfer.transport import Transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from station.transfer.url import Url
 
-_STALL_MS = const(30_000)
 _MAX_LINES = const(60)  # of one reply
 _MAX_LINE = const(256)
 _BUFFER = const(256)
@@ -44,9 +41,8 @@ class Get:
 
     def __init__(self, url: "Url") -> None:
         self._url = url
-        self._control = _Line()
-        self._data: "Transport | None" = None
-        self._pump: "asyncio.Task | None" = None  # of the file that goes
+        self._control = _Control(url.host)
+        self._data: "Connection | None" = None
         self._left = -1  # bytes that are to come, -1 where the server gives no size
 
     async def open(self, offset: int = 0, identity: str = "") -> Head:
@@ -71,7 +67,7 @@ class Get:
         """Log in; the path of the file."""
         url, control = self._url, self._control
         user, _, password = (url.user or b"anonymous:ladepunkt@").partition(b":")
-        await control.open(url.host, url.port)
+        await control.open(url.port)
         code = (await control.command(b"USER " + user, (230, 331)))[0]
         if code == 331:
             await control.command(b"PASS " + password, (230, 202))
@@ -90,22 +86,14 @@ class Get:
             port = int(words[4]) * 256 + int(words[5]) if good else 0
         if not 1 <= port <= 65535:
             raise TransferError("the server names no port for the file")
-        self._data = Transport()
-        try:
-            await self._data.open(self._url.host, port, None, _STALL_MS)
-        except OSError as error:
-            raise TransferError("the file's connection: %s" % error)
+        self._data = Connection("the file's connection")
+        await self._data.open(self._url.host, port)
 
     async def read_into(self, view: memoryview) -> int:
         """The next bytes of the file."""
         if self._data is None:
             return 0
-        try:
-            count = await asyncio.wait_for_ms(self._data.read_into(view), _STALL_MS)
-        except asyncio.TimeoutError:
-            raise TransferError("the server sent nothing for %d s" % (_STALL_MS // 1000))
-        except OSError as error:
-            raise TransferError("the file's connection: %s" % error)
+        count = await self._data.receive(view)
         if count:
             self._left -= count if self._left > 0 else 0
             return count
@@ -133,50 +121,35 @@ class Put(Get):
         path = await self._enter()
         await self._open_data()
         await self._control.command(b"STOR " + path, (125, 150))
-        self._pump = asyncio.create_task(self._data.pump())
 
     async def write(self, view: memoryview) -> None:
         """`view` may be changed when this has returned."""
-        try:
-            self._data.write(bytes(view))
-            await asyncio.wait_for_ms(self._data.drained(), _STALL_MS)
-        except asyncio.TimeoutError:
-            raise TransferError("the server took nothing for %d s" % (_STALL_MS // 1000))
+        await self._data.send(bytes(view))
 
     async def finish(self) -> None:
         """The server must say that it has the file."""
         self._end_data()
         await self._control.reply((226, 250))
 
-    def _end_data(self) -> None:
-        if self._pump:
-            self._pump.cancel()
-            self._pump = None
-        super()._end_data()
 
-
-class _Line:
+class _Control:
     """The control connection: commands and replies (RFC 959 §4.2)."""
 
-    def __init__(self):
-        self._transport = Transport()
-        self._pump = None
+    def __init__(self, host):
+        self._host = host
+        self._connection = Connection(host)
         self._view = memoryview(bytearray(_BUFFER))
         self._from = self._to = 0
 
-    async def open(self, host, port):
-        try:
-            await self._transport.open(host, port, None, _STALL_MS)
-        except OSError as error:
-            raise TransferError("%s: %s" % (host, error))
-        self._pump = asyncio.create_task(self._transport.pump())
+    async def open(self, port):
+        await self._connection.open(self._host, port)
         await self.reply((220,))
 
     async def command(self, text, expected):
         """(code, text) of the reply. Raises TransferError for one that is not expected."""
         if any([byte < 0x20 for byte in text]):
             raise TransferError("the URL holds a control character", retry=False)
-        self._transport.write(text + b"\r\n")
+        self._connection.begin(text + b"\r\n")
         return await self.reply(expected)
 
     async def reply(self, expected):
@@ -200,24 +173,12 @@ class _Line:
             if len(line) >= _MAX_LINE:
                 raise TransferError("a reply's line of more than %d bytes" % _MAX_LINE)
             if self._from == self._to:
-                self._from, self._to = 0, await self._receive()
+                self._from, self._to = 0, await self._connection.receive(self._view)
+                if not self._to:
+                    raise TransferError("the server closed the connection")
             line.append(self._view[self._from])
             self._from += 1
         return "".join([chr(byte) for byte in line if 0x20 <= byte <= 0x7E])
 
-    async def _receive(self):
-        try:
-            count = await asyncio.wait_for_ms(self._transport.read_into(self._view), _STALL_MS)
-        except asyncio.TimeoutError:
-            raise TransferError("the server answered nothing for %d s" % (_STALL_MS // 1000))
-        except OSError as error:
-            raise TransferError("the connection failed: %s" % error)
-        if not count:
-            raise TransferError("the server closed the connection")
-        return count
-
     def close(self):
-        if self._pump:
-            self._pump.cancel()
-            self._pump = None
-        self._transport.close()
+        self._connection.close()

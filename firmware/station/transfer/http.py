@@ -5,18 +5,18 @@
     count = await get.read_into(view)        0 at its end; TransferError if the connection ends before
     get.close()
 
-Memory: a buffer of MAX_HEAD bytes. A server that sends nothing for STALL_MS is given up.
+Memory: a buffer of MAX_HEAD bytes.
 """
 
-import asyncio
 import binascii
 
 from micropython import const
 
 from station.transfer import url as urls
+from station.transfer.connection import Connection
 from station.transfer.errors import TransferError
-from station.transfer.http_head import MAX_HEAD, Head
-from station.transfer.transport import Transport
+from station.transfer.http_head import MAX_HEAD, Head, refused
+from station.transfer.transport import tls_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from station.transfer.url import Url
 
-STALL_MS = const(30_000)
 REDIRECTIONS = const(3)
 _MOVED = (301, 302, 303, 307, 308)
 _MAX_LINE = const(64)  # of a chunk's size
@@ -39,8 +38,7 @@ class Get:
         self._buffer = buffer or bytearray(MAX_HEAD)
         self._view = memoryview(self._buffer)
         self._from = self._to = 0  # bytes of the buffer that are not taken yet
-        self._transport: "Transport | None" = None
-        self._pump: "asyncio.Task | None" = None
+        self._connection: "Connection | None" = None
         self._left = -1  # bytes of the body, or of the chunk, that are to come; -1: until the connection ends
         self._chunked = False
         self._first_chunk = True
@@ -73,13 +71,9 @@ class Get:
         """Connects, and sends the head of a request."""
         if url.scheme == "https" and self._context is None:
             raise TransferError("https without a certificate to trust", retry=False)
-        transport = self._transport = Transport()
-        try:
-            await transport.open(url.host, url.port, self._context if url.scheme == "https" else None, STALL_MS)
-            transport.write("\r\n".join(lines + ["", ""]).encode())
-        except OSError as error:
-            raise TransferError("%s: %s" % (url.authority, error))
-        self._pump = asyncio.create_task(transport.pump())
+        connection = self._connection = Connection(url.authority)
+        await connection.open(url.host, url.port, self._context if url.scheme == "https" else None)
+        connection.begin("\r\n".join(lines + ["", ""]).encode())
         self._from = self._to = 0
 
     async def _head(self):
@@ -91,7 +85,7 @@ class Get:
                 return self._view[:end]
             if self._to == len(self._buffer):
                 raise TransferError("a head of more than %d bytes" % len(self._buffer))
-            count = await self._receive(self._view[self._to :])
+            count = await self._connection.receive(self._view[self._to :])
             if not count:
                 raise TransferError("the connection ended before the answer")
             self._to += count
@@ -140,26 +134,13 @@ class Get:
             view[:count] = self._view[self._from : self._from + count]
             self._from += count
             return count
-        return await self._receive(view)
-
-    async def _receive(self, view):
-        try:
-            return await asyncio.wait_for_ms(self._transport.read_into(view), STALL_MS)
-        except asyncio.TimeoutError:
-            raise TransferError("the server sent nothing for %d s" % (STALL_MS // 1000))
-        except TransferError:
-            raise
-        except OSError as error:
-            raise TransferError("%s: %s" % (self._url.authority, error))
+        return await self._connection.receive(view)
 
     def close(self) -> None:
         """Harmless if repeated."""
-        if self._pump:
-            self._pump.cancel()
-            self._pump = None
-        if self._transport:
-            self._transport.close()
-            self._transport = None
+        if self._connection:
+            self._connection.close()
+            self._connection = None
 
 
 class Put(Get):
@@ -172,23 +153,19 @@ class Put(Get):
 
     async def write(self, view: memoryview) -> None:
         """`view` may be changed when this has returned."""
-        await self._put(b"%x\r\n" % len(view) + bytes(view) + b"\r\n")
+        await self._connection.send(b"%x\r\n" % len(view) + bytes(view) + b"\r\n")
 
     async def finish(self) -> None:
         """The server must say that it has the file."""
-        await self._put(b"0\r\n\r\n")
+        await self._connection.send(b"0\r\n\r\n")
         status = Head(await self._head()).status
         if status not in (200, 201, 202, 204):
-            raise TransferError("the server answers %d" % status, retry=status >= 500 or status == 429)
+            raise refused(status)
 
-    async def _put(self, data):
-        try:
-            self._transport.write(data)
-            await asyncio.wait_for_ms(self._transport.drained(), STALL_MS)
-        except asyncio.TimeoutError:
-            raise TransferError("the server took nothing for %d s" % (STALL_MS // 1000))
-        except OSError as error:
-            raise TransferError("%s: %s" % (self._url.authority, error))
+
+def context_for(url: "Url", ca: "bytes | None") -> "ssl.SSLContext | None":
+    """The TLS context in which this URL's server is trusted; None where there is no TLS, or nobody to trust."""
+    return tls_context(ca) if ca and url.scheme == "https" else None
 
 
 def _request(method, url):

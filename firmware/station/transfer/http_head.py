@@ -58,6 +58,11 @@ class Head:
             self.total = -1 if total == "*" else _number(total)
 
 
+def refused(status: int) -> TransferError:
+    """The error for a status that is not the one wanted."""
+    return TransferError("the server answers %d" % status, retry=status >= 500 or status == 429)
+
+
 def _text(value):
     try:
         return value.decode().strip()

@@ -8,9 +8,7 @@ import asyncio
 
 from micropython import const
 
-from station.transfer.errors import TransferError
-from station.transfer.http import Put
-from station.transfer.transport import tls_context
+from station.transfer.http import Put, context_for
 from station.transfer.url import parse
 
 TYPE_CHECKING = False
@@ -31,7 +29,7 @@ async def upload(location: str, ca: "bytes | None", name: str, read: "Callable[[
 
         put = ftp.Put(url)
     else:
-        put = Put(url, tls_context(ca) if ca and url.scheme == "https" else None)
+        put = Put(url, context_for(url, ca))
     view = memoryview(bytearray(_PIECE))
     try:
         await put.open()
@@ -42,9 +40,5 @@ async def upload(location: str, ca: "bytes | None", name: str, read: "Callable[[
             await put.write(view[:count])
             await asyncio.sleep_ms(0)
         await put.finish()
-    except TransferError:
-        raise
-    except OSError as error:
-        raise TransferError("%s: %s" % (url.authority, error))
     finally:
         put.close()

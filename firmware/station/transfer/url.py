@@ -2,6 +2,7 @@
 
 from micropython import const
 
+from station.transfer.authority import host_and_port, split
 from station.transfer.errors import TransferError
 
 MAX_URL = const(500)  # characters
@@ -37,19 +38,18 @@ def parse(text: str) -> Url:
     scheme = scheme.lower()
     if not mark or scheme not in PORTS:
         raise _wrong("a URL http://…, https://… or ftp://…", text)
-    rest = rest.partition("#")[0]
-    cut = min([rest.find(mark) for mark in "/?" if mark in rest] or [len(rest)])
-    authority, path = rest[:cut], rest[cut:]
+    authority, path = split(rest.partition("#")[0])
     user = None
     if "@" in authority:
         userinfo, _, authority = authority.rpartition("@")
         user = _decoded(userinfo)
         if b":" not in user:
             user += b":"
-    host, port = _host(authority, text)
-    if not path.startswith("/"):
-        path = "/" + path
-    return Url(scheme, host, port or PORTS[scheme], path, user)
+    try:
+        host, port = host_and_port(authority, PORTS[scheme])
+    except ValueError as error:
+        raise _wrong("a URL with a host, and a port if any: %s" % error, text)
+    return Url(scheme, host, port, path, user)
 
 
 def resolve(base: Url, location: str) -> Url:
@@ -60,20 +60,6 @@ def resolve(base: Url, location: str) -> Url:
     if base.scheme == "https" and found.scheme != "https":
         raise TransferError("a redirection from https to http is not followed", retry=False)
     return found
-
-
-def _host(authority, text):
-    """(host, port or 0)"""
-    if authority.startswith("["):
-        host, bracket, port = authority[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")):
-            raise _wrong("a URL with a host", text)
-        port = port[1:]
-    else:
-        host, _, port = authority.partition(":")
-    if not host or (port and not (port.isdigit() and 1 <= int(port) <= 65535)):
-        raise _wrong("a URL with a host, and a port from 1 to 65535 if any", text)
-    return host, int(port or 0)
 
 
 def _decoded(text):

@@ -34,7 +34,7 @@ _TELL_MS = const(15_000)  # so long the restart waits for the backend to be told
 
 
 class FirmwareUpdate:
-    """`point`: the charge point (`withhold`, `is_idle`, `is_well`). `make_installer(sequence_number)` and
+    """`point`: the charge point (`withhold`, `is_idle`, `is_well`). `make_installer()` and
     `download(location)` make their parts when there is something to do. `is_told()`: has the backend heard all that
     was told? `restart()` returns, the board restarts soon.
     """
@@ -46,7 +46,7 @@ class FirmwareUpdate:
         point: "Any",
         settings: "Settings",
         clock: "Clock",
-        make_installer: "Callable[[int], Installer]",
+        make_installer: "Callable[[], Installer]",
         download: "Callable[[str], Download]",
         is_online: "Callable[[], bool]",
         tell: "Callable[[str], None]",
@@ -130,7 +130,7 @@ class FirmwareUpdate:
         while not self._clock.is_set or self._clock.now() < job["at"]:
             await asyncio.sleep_ms(_POLL_MS)
         try:
-            installer = self._make_installer(self._sequence)
+            installer = self._make_installer()
             manifest = await self._fetch(job, installer)
             if manifest:
                 await self._install(job, installer, manifest)
@@ -152,7 +152,7 @@ class FirmwareUpdate:
             download = None
             try:
                 download = self._download(job["location"])
-                manifest = await installer.stage(download.read_into)
+                manifest = await installer.stage(download.read_into, self._sequence)
                 self._log.info("update", "downloaded: %d bytes", download.received)
                 self._tell("Downloaded")
                 return manifest

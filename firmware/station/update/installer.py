@@ -1,13 +1,13 @@
 """Stages an update: a signed package goes, verified, into the application's free slot, and nothing else is touched.
 
-    installer = Installer(slots, keys, vendor, class_id, version, sequence_number)
-    manifest = await installer.stage(read)     raises Refused, OSError; then the slot holds nothing that would be run
+    installer = Installer(slots, keys, vendor, class_id, version)
+    manifest = await installer.stage(read, sequence_number)     raises Refused, OSError: nothing of it would be run
     installer.activate(is_online, is_well)     from the next start on it runs, on trial
 
 `read(buffer)` is awaited for the next bytes of the package, 0 at its end; a transfer, a file.
 
-Memory: a buffer of 512 bytes, that of the slots, and those of `envelope.py`, all taken when an Installer is made: it is
-made at the first update and kept, so that one on a heap that has run for weeks finds them whole.
+Memory: a buffer of 512 bytes and those of `envelope.py`, taken when an Installer is made, and that of the slots, taken
+at the first image; all are kept, so that a later update on a heap that has run for weeks finds them whole.
 """
 
 from micropython import const
@@ -37,20 +37,21 @@ class Installer:
         vendor: bytes,
         class_id: bytes,
         version: "tuple[int, ...]",
-        sequence_number: int = 0,
     ) -> None:
         self._slots = slots
         self._keys = keys
         self._inventory = {APPLICATION: Installed(vendor, class_id, version, slots.capacity)}
-        self.sequence_number = sequence_number  # of the last package that stayed: no older one is taken
         self._piece = memoryview(bytearray(_PIECE))
         self._buffer = bytearray(WRAPPER + MANIFEST)
         self._staged = False
 
-    async def stage(self, read: "Callable[[memoryview], Awaitable[int]]") -> "Manifest":
-        """Read the package to its end. Raises Refused with the reason, OSError if the flash or `read` fails."""
+    async def stage(self, read: "Callable[[memoryview], Awaitable[int]]", sequence_number: int) -> "Manifest":
+        """Read the package to its end; none older than `sequence_number` is taken.
+
+        Raises Refused with the reason, OSError if the flash or `read` fails.
+        """
         self._staged = False
-        package = Package(self._keys, self._inventory, self.sequence_number, self._write, self._buffer)
+        package = Package(self._keys, self._inventory, sequence_number, self._write, self._buffer)
         try:
             while True:
                 count = await read(self._piece)

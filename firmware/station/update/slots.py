@@ -38,7 +38,7 @@ class Slots:
             self.version = _version()
         self._slot = 0  # that is being written
         self._region: "Any" = None
-        self._buffer = memoryview(bytearray(_PIECE))
+        self._buffer: "Any" = None  # taken with the first image, and kept
         self._filled = 0  # bytes in the buffer
         self._written = 0  # bytes in the slot
         self._erased = 0  # blocks
@@ -113,6 +113,8 @@ class Slots:
             raise RuntimeError("slots: %s is on trial" % self.running)
         self._slot = self._target()
         self._region = self._region_of(boot_choice.NAMES[self._slot])
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(_PIECE))
         self._filled = self._written = self._erased = 0
         state = self._records.state
         if state.images[self._slot] != (0, 0):
