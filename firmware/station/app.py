@@ -51,11 +51,17 @@ from station.storage.cards.card_hash import CardHash
 from station.storage.journal import Journal
 from station.storage.region import Region
 from station.supervisor import Supervisor
+from station.update.application import Application
 from station.update.firmware_update import FirmwareUpdate
+from station.update.health import Health
 from station.update.slots import Slots
+from station.update.transaction import Transaction
+from station.update.versions import Versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from station.update.installer import Installer
 
 _LOG_BYTES = const(8192)  # unless the board has another LOG_BYTES
@@ -193,8 +199,9 @@ class App:
         self._build_update()
 
     def _build_update(self) -> None:
-        """The application's slots: updates, what is told of them, the way back by hand, the trial of a new one."""
+        """The components and their updates, what is told of them, the application's way back by hand, its trial."""
         slots, point = self._slots, self._charge_point
+        self._build_components()
         self._firmware = firmware = FirmwareManagement(self._link, self._log)
         self._diagnostics = Diagnostics(
             self._file_name, self._report, self._upload, firmware.tell_diagnostics, self._log
@@ -202,6 +209,7 @@ class App:
         self._update = FirmwareUpdate(
             _UPDATE,
             slots,
+            self._transaction,
             point,
             self._settings,
             self._clock,
@@ -210,35 +218,48 @@ class App:
             self._is_online,
             firmware.tell,
             firmware.is_told,
-            lambda: self._shutdown.request("Soft"),
             self._log,
         )
         firmware.request = self._update.request
         firmware.send_diagnostics = self._diagnostics.request
         self._dispatcher.add(firmware.handlers())
-        rollback = Rollback(slots, point, self._shutdown.request, self._log)
+        rollback = Rollback(slots, point, self._update, self._shutdown.request, self._log)
         self.data_transfer.register(rollback.VENDOR, rollback.MESSAGE, rollback.serve)
         self._settings.provide("ApplicationFallback", slots.told_fallback)
         self._settings.provide("ApplicationSlot", lambda: slots.running + (" (on trial)" if slots.on_trial else ""))
         self._settings.provide("ApplicationVersion", lambda: slots.version)
         if slots.fallen_back:
             self._log.error("slots", "%s did not stay: %s", *slots.fallen_back)
-        if slots.on_trial:
-            point.withhold(True)
+
+    def _build_components(self) -> None:
+        """What the station consists of, and the transaction that updates it."""
+        log, given, point = self._log, self._provisioning, self._charge_point
+        self._health = Health(self._is_online, lambda: point.is_well)
+        components: "dict[str, Any]" = {}
+        own = Application(self._slots, given.update_vendor, given.update_class, self._health.now)
+        components[own.name] = own
+        for name, row in given.components.items():
+            components[name] = self._fitter.component(name, row)
+        self._components = components
+        journal = Journal(Region(*self._board.region("update")), log)
+        journal.mount()
+        self._transaction = Transaction(
+            journal, components, self._health, lambda: self._shutdown.request("Soft"), self._settings, log
+        )
+        self._versions = Versions(components, log)
+        self._transaction.on_end = self._versions.ask_again
+        self._settings.provide("ComponentVersions", self._versions.told)
+        self._settings.provide("UpdateState", self._transaction.told)
 
     def _make_installer(self):
         """Takes its memory at the first update, and keeps it."""
-        from station.update import version
         from station.update.installer import Installer
 
-        given = self._provisioning
-        if not given.update_keys or not self._slots.available:
-            raise OSError("no slots on this board" if given.update_keys else "no update.keys in the provisioning")
+        keys = self._provisioning.update_keys
+        if not keys or not self._slots.available:
+            raise OSError("no slots on this board" if keys else "no update.keys in the provisioning")
         if self._installer is None:
-            running = version.parse(self._slots.version)
-            self._installer = Installer(
-                self._slots, given.update_keys, given.update_vendor, given.update_class, running
-            )
+            self._installer = Installer(self._components, keys, self._make_download, self._log)
         return self._installer
 
     def _make_download(self, location: str):
@@ -333,6 +354,7 @@ class App:
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
         start("firmware", lambda: self.backend.while_online(self._firmware.run))
+        start("components", self._versions.run)
         start("update", self._update.run)
         start("diagnostics", self._diagnostics.run)
         if self._slots.on_trial:
@@ -356,14 +378,13 @@ class App:
     async def _prove(self) -> None:
         from station.update.probation import Probation  # takes its memory only where it is needed
 
-        point = self._charge_point
         probation = Probation(
             self._slots,
             self.supervisor,
             self._settings,
-            lambda: point.is_well,
-            self._is_online,
-            lambda: point.withhold(False),
+            self._health,
+            self._update.proven,
+            lambda: self._settings["FirmwareProbation"] * (1 + 2 * len(self._components)),
             system.reset,
             self._log,
         )

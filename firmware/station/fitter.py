@@ -1,7 +1,8 @@
 """The devices at the pins, built as the board and the provisioning file say; the hand of `app.py` for them.
 
-`devices(i)` and `lamp(i)` are a connector's, `reader(row)` is one of the board's card readers. What the file asks of
-the board and the board has not raises ProvisioningError with the file's key.
+`devices(i)` and `lamp(i)` are a connector's, `reader(row)` is one of the board's card readers, `component(name, row)`
+one of the station's other components. What the file asks of the board and the board has not raises ProvisioningError
+with the file's key.
 """
 
 from station.charging.connector import Devices
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from station.provisioning import Provisioning
     from station.settings import Settings
 
+_COMPONENT_BAUD = 115200  # of a line without meters, unless the file says otherwise
 _PARITIES = {"none": None, "even": 0, "odd": 1}  # as machine.UART takes them
 
 
@@ -38,7 +40,7 @@ class Fitter:
         self._given = given
         self._log = log
         self._settings = settings
-        self._lines: dict = {}  # key of the UART: (its Bus, addresses of the meters on it)
+        self._lines: dict = {}  # key of the UART: (its Bus, addresses on it)
         self.interlocks: "list[Interlock]" = []
 
     def devices(self, i: int) -> Devices:
@@ -73,6 +75,30 @@ class Fitter:
         name = "%s/%s" % (row["spi"], row["select"])
         chip = Mfrc522(self._board.spi(row["spi"]), row["select"], row["reset"])
         return name, RfidReader(chip, lambda uid: id_tag.of_uid(uid, self._settings), name, self._log)
+
+    def component(self, name: str, row: tuple) -> "Any":
+        """A component of the station beside our own board, `row` as the provisioning has it."""
+        if isinstance(row[0], str):
+            from station.update.over_https import HttpsComponent  # takes its memory where there is such a component
+
+            return HttpsComponent(name, row[0], row[1].encode())
+        from station.drivers.slave import Slave
+        from station.update.over_modbus import ModbusComponent
+
+        address, baudrate = row
+        key = getattr(self._board, "COMPONENT_LINE", None)
+        if key is None:
+            raise ProvisioningError("components.%s: this board has no serial line for components" % name)
+        if key not in self._lines:
+            self._lines[key] = Bus(self._board.uart(key), baudrate or _COMPONENT_BAUD), []
+        elif baudrate:
+            raise ProvisioningError("components.%s.baudrate: the meters' line has that of the meters" % name)
+        bus, taken = self._lines[key]
+        if address in taken:
+            expected = "one that no other device on this line has"
+            raise ProvisioningError("components.%s.address: expected %s, got %d" % (name, expected, address))
+        taken.append(address)
+        return ModbusComponent(name, Slave(bus, address))
 
     def _meter(self, i: int, row: dict) -> Meter:
         """`row` is what the board says of it, provisioning may say otherwise."""

@@ -58,7 +58,15 @@ _TABLE = (
     ("meter", "parity", "meter_parity", _ONE_OF, _PARITIES, None, None),
 )
 _TABLED = ("identity", "backend", "connectors", "update", "meter")
-_SECTIONS = _TABLED + ("settings",)
+_SECTIONS = _TABLED + ("components", "settings")
+_COMPONENTS = 7  # beside the application
+_COMPONENT = (  # key, kind, least, most; "certificate" goes with "url", "baudrate" with "address"
+    ("url", _TEXT, 9, 200),
+    ("certificate", _PEM, 1, 16384),
+    ("address", _INT, 1, 247),
+    ("baudrate", _ONE_OF, _BAUDRATES, None),
+)
+_OWN = ("application", "base")  # names of our own board's parts
 _PEM_START = "-----BEGIN CERTIFICATE-----"
 _HEX = "hex:"
 
@@ -93,6 +101,8 @@ class Provisioning:
         self.meter_address: int | list | None = None  # the first, or each connector's
         self.meter_baudrate: int | None = None
         self.meter_parity: str | None = None
+        # of the station's other components: (url, PEM) over HTTPS, (address, baud rate or None) over Modbus
+        self.components: "dict[str, tuple]" = {}
         self.settings: dict = {}  # OCPP key -> value
 
 
@@ -114,6 +124,7 @@ def parse(text: bytes) -> Provisioning:
     _check_backend(result)
     _check_addresses(result)
     _check_update(result)
+    _read_components(_object("components", sections.get("components", {})), result)
     result.settings = _object("settings", sections.get("settings", {}))
     try:
         Settings(None, Log(64), result.settings, result.connectors, result.phases)
@@ -227,6 +238,30 @@ def _check_update(result: Provisioning) -> None:
             setattr(result, "update_" + name, _hex(path, text, 16))
         elif words:
             raise ProvisioningError("%s: is missing, expected 32 hex digits beside update.keys" % path)
+
+
+def _read_components(given: dict, result: Provisioning) -> None:
+    if len(given) > _COMPONENTS:
+        raise _wrong("components", "at most %d" % _COMPONENTS, len(given))
+    for name, row in given.items():
+        path = "components." + name
+        if name in _OWN or not 1 <= len(name) <= 32 or not all(["!" <= letter <= "~" for letter in name]):
+            expected = "a name of 1 to 32 printable characters other than " + ", ".join(_OWN)
+            raise ProvisioningError("components: expected %s, got %r" % (expected, name))
+        row = _object(path, row)
+        _refuse_unknown(path + ".", row, [known[0] for known in _COMPONENT])
+        for key, kind, least, most in _COMPONENT:
+            if key in row and not _fits(kind, least, most, row[key]):
+                raise _wrong(path + "." + key, _expected(kind, least, most), row[key])
+        url, address = row.get("url"), row.get("address")
+        if url and "certificate" in row and len(row) == 2:
+            if not url.startswith("https://") or url.endswith("/"):
+                raise _wrong(path + ".url", "a URL https://… without a slash at its end", url)
+            result.components[name] = url, row["certificate"]
+        elif address and "url" not in row and "certificate" not in row:
+            result.components[name] = address, row.get("baudrate")
+        else:
+            raise _wrong(path, "url and certificate, or address and perhaps baudrate", sorted(row))
 
 
 def _hex(path: str, text: str, size: int) -> bytes:

@@ -100,6 +100,7 @@ _TABLE = (
     ("ApplicationSlot", _TEXT, "", None, None, _COMPUTED),  # the one that runs
     ("ApplicationVersion", _TEXT, "", None, None, _COMPUTED),
     ("AuthorizationCacheMaxLength", _INT, 200, 1, 1000, _WRITE),  # cards
+    ("ComponentVersions", _TEXT, "", None, None, _COMPUTED),  # "application 1.2.0,router 2.1.0", "?": does not answer
     ("FirmwareInstallWait", _INT, 3600, 1, MAX_SECONDS, _WRITE),  # s that an installation waits for free connectors
     ("FirmwareProbation", _INT, 300, 10, 3600, _WRITE),  # s that a new application has to prove itself
     ("IdTagByteOrder", _CHOICE, "MSB", ("MSB", "LSB"), None, _WRITE),  # of a card's UID: as read, or reversed
@@ -111,6 +112,7 @@ _TABLE = (
     ("LogLevel", _CHOICE, "INFO", ("ERROR", "WARNING", "INFO", "DEBUG"), None, _WRITE),
     ("MessageTimeout", _INT, 30, 1, 600, _WRITE),  # s until a CALL counts as not answered
     ("MeterFailurePolicy", _CHOICE, "Stop", ("Stop", "Finish", "Continue"), None, _WRITE),  # charging/connector.py
+    ("UpdateState", _TEXT, "", None, None, _COMPUTED),  # how far the update of the components is, or what it came to
     ("WebSocketMaxMessageSize", _INT, 65536, 1024, 1_048_576, _REBOOT),  # bytes; buffers are sized once
 )
 

@@ -1,9 +1,11 @@
 """Applications for a station's slots, as signed packages: the firmware itself with some lines changed, compiled."""
 
 import asyncio
+import functools
 import json
 import shutil
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -32,7 +34,7 @@ WRONG = {
 
 
 def firmware(folder, *changes):
-    """A copy of the firmware with these changes, (file, text, in its place), each of which must fit once."""
+    """A copy of the firmware in `folder` with these changes, (file, text, in its place); each must fit once."""
     shutil.copytree(ROOT / "firmware" / "station", folder / "station", ignore=shutil.ignore_patterns("__pycache__"))
     for name, old, new in changes:
         path = folder / name
@@ -42,28 +44,66 @@ def firmware(folder, *changes):
     return folder
 
 
-def package(folder, version, *changes, board="unix", name="application", sequence=1, kind=None, key=KEY):
-    """The path of a signed package with one application, made in `folder`."""
-    image = folder / f"{version}.romfs"
-    image.write_bytes(application.image(board, version, firmware(folder / version, *changes)))
-    part = {"file": image.name, "class": kind or board, "version": version}
-    words = {"sequence": sequence, "vendor": VENDOR, "components": {name: part}}
+def package(
+    folder,
+    version,
+    *changes,
+    board="unix",
+    name="application",
+    sequence=1,
+    kind=None,
+    key=KEY,
+    beside=None,
+    order=None,
+    needs=None,
+    uris=None,
+):
+    """The path of a signed package, made in `folder`: an application unless `name` is None, and images `beside` it.
+
+    `beside`: {component: bytes}; their kinds of device are called as they are. `order` of installation: the application
+    first. `needs`, `uris`: {component: as in a description}.
+    """
+    images = dict(beside or {})
+    if name:
+        images = {name: _image(board, version, changes), **images}
+    parts = {}
+    for component, image in images.items():
+        path = folder / f"{component}-{version}.img"
+        path.write_bytes(image)
+        made_for = (kind or board) if component == name else component
+        parts[component] = {"file": path.name, "class": made_for, "version": version}
+    for component, wanted in (needs or {}).items():
+        parts[component]["needs"] = wanted
+    for component, uri in (uris or {}).items():
+        parts[component]["uri"] = uri
+    words = {"sequence": sequence, "vendor": VENDOR, "order": list(order or images), "components": parts}
     path = folder / f"{version}.suit"
     path.write_bytes(build.build(description.parse(words, folder), keys.unlocked(key)))
     return path
 
 
+@functools.cache
+def _image(board, version, changes):
+    with tempfile.TemporaryDirectory() as folder:
+        return application.image(board, version, firmware(Path(folder), *changes))
+
+
+def uuids(kind):
+    """(vendor, class) of a kind of device, 16 bytes each."""
+    vendor = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
+    return vendor.bytes, uuid.uuid5(vendor, kind).bytes
+
+
 def identity(board="unix"):
     """What a station must know to take these packages, in hexadecimal: the key that signs, the UUIDs of the board."""
-    vendor = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
-    kind = uuid.uuid5(vendor, board)
-    return {"key": keys.raw(KEY.public_key()).hex(), "vendor": vendor.hex, "class": kind.hex}
+    vendor, kind = uuids(board)
+    return {"key": keys.raw(KEY.public_key()).hex(), "vendor": vendor.hex(), "class": kind.hex()}
 
 
 async def offer(box, path, was_online=True, board="unix"):
     """Switches the station off and lets it take the package; what it says, see stage_script.py."""
     await box.kill()
-    words = {**identity(board), "version": [1, 0], "sequence": 1, "online": was_online}
+    words = {**identity(board), "sequence": 1, "online": was_online}
     folders = (ROOT / "boards" / "unix", ROOT / "firmware", box.state_dir / "provision.json", box.state_dir)
     process = await asyncio.create_subprocess_exec(
         *map(str, (MICROPYTHON, "-X", "heapsize=4M", HERE / "stage_script.py", *folders, path)),

@@ -2,7 +2,7 @@
 
     micropython stage_script.py BOARD_FOLDER FIRMWARE_FOLDER PROVISION STATE PACKAGE <WORDS
 
-WORDS: JSON of {"key", "vendor", "class": hexadecimal, "version", "sequence", "online"}. Says {"staged": version} or
+WORDS: JSON of {"key", "vendor", "class": hexadecimal, "sequence", "online"}. Says {"staged": version} or
 {"refused": reason, "text"}.
 """
 
@@ -17,6 +17,7 @@ import board  # noqa: E402
 import boot_choice  # noqa: E402
 from station.log import Log  # noqa: E402
 from station.storage.region import Region  # noqa: E402
+from station.update.application import Application  # noqa: E402
 from station.update.installer import Installer  # noqa: E402
 from station.update.refused import Refused  # noqa: E402
 from station.update.slots import Slots  # noqa: E402
@@ -24,17 +25,18 @@ from station.update.slots import Slots  # noqa: E402
 
 async def stage(slots, path, words):
     key, vendor, kind = [binascii.unhexlify(words[name]) for name in ("key", "vendor", "class")]
-    installer = Installer(slots, (key,), vendor, kind, tuple(words["version"]))
+    application = Application(slots, vendor, kind, lambda: (words["online"], True))
+    installer = Installer({application.name: application}, (key,), None, Log(256))
     with open(path, "rb") as file:
 
         async def read(buffer):
             return file.readinto(buffer)
 
         try:
-            manifest = await installer.stage(read, words["sequence"])
+            manifest, _ = await installer.stage(read, words["sequence"])
         except Refused as error:
             return {"refused": error.reason, "text": error.text}
-    installer.activate(words["online"], True)
+    await application.activate()
     return {"staged": manifest.order[0].version}
 
 

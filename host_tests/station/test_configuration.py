@@ -66,6 +66,8 @@ LISTS = {
 # of the station's own: the same
 OWN = {
     "ApplicationFallback": None,
+    "ComponentVersions": None,
+    "UpdateState": None,
     "ApplicationSlot": None,
     "ApplicationVersion": None,
     "FirmwareInstallWait": (("1", "86400"), ("0", "86401")),

@@ -231,9 +231,9 @@ NEW_SETTING = (
 )
 NEW_EXTENSION = (
     "station/app.py",
-    "        if slots.on_trial:\n            point.withhold(True)\n",
+    "        if slots.fallen_back:\n",
     '        self.data_transfer.register("com.example", "Hello", lambda data: ("Accepted", "hello " + data))\n'
-    "        if slots.on_trial:\n            point.withhold(True)\n",
+    "        if slots.fallen_back:\n",
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-PATHS = [HERE / "lib", ROOT / "boards" / "unix", ROOT / "firmware"]
+PATHS = [HERE / "lib", ROOT / "boards" / "unix", ROOT / "firmware", ROOT / "tools" / "components"]
 MICROPYTHON = Path(sys.executable).with_name("micropython")
 TIMEOUT_S = 100
 

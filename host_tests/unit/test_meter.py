@@ -173,7 +173,7 @@ class TestMeter(unittest.TestCase):
         for byte in modbus.request(1, 4, 0x0046, 2):
             self.assertEqual(len(model.rx), 0)
             model.write(bytes((byte,)))
-        self.assertEqual(bytes(modbus.parse(model.rx, 1, 4, 2)), struct.pack(">f", 50.0))
+        self.assertEqual(bytes(modbus.parse(model.rx, modbus.request(1, 4, 0x46, 2))), struct.pack(">f", 50.0))
         model.rx = bytearray()
         model.write(modbus.request(2, 4, 0x0046, 2))
         model.write(modbus.request(1, 4, 0x0046, 2)[:-1] + b"\x00")

@@ -4,6 +4,8 @@ import unittest
 
 from station.drivers.modbus import ModbusError, ModbusException, crc16, find, parse, request, unpack
 
+ASKED = request(1, 4, 0, 2)
+
 
 def framed(*body):
     body = bytes(body)
@@ -14,7 +16,7 @@ def framed(*body):
 class TestModbus(unittest.TestCase):
     def refused(self, reply, word):
         with self.assertRaises(ModbusError) as caught:
-            parse(reply, 1, 4, 2)
+            parse(reply, ASKED)
         self.assertIn(word, str(caught.exception))
 
     def test_crc_known_values(self):
@@ -39,8 +41,8 @@ class TestModbus(unittest.TestCase):
 
     def test_good_reply(self):
         reply = framed(1, 4, 4, 0x43, 0x66, 0x33, 0x34)
-        self.assertEqual(bytes(parse(reply, 1, 4, 2)), b"\x43\x66\x33\x34")
-        self.assertEqual(bytes(parse(memoryview(bytearray(reply)), 1, 4, 2)), b"\x43\x66\x33\x34")
+        self.assertEqual(bytes(parse(reply, ASKED)), b"\x43\x66\x33\x34")
+        self.assertEqual(bytes(parse(memoryview(bytearray(reply)), ASKED)), b"\x43\x66\x33\x34")
 
     def test_every_single_bit_error_is_noticed(self):
         good = framed(1, 4, 4, 0x43, 0x66, 0x33, 0x34)
@@ -66,7 +68,7 @@ class TestModbus(unittest.TestCase):
 
     def test_an_exception_is_an_error_of_its_own(self):
         with self.assertRaises(ModbusException):
-            parse(framed(1, 0x84, 6), 1, 4, 2)
+            parse(framed(1, 0x84, 6), ASKED)
 
 
 class TestFind(unittest.TestCase):
@@ -75,7 +77,7 @@ class TestFind(unittest.TestCase):
     good = framed(1, 4, 4, 0x43, 0x66, 0x33, 0x34)
 
     def found(self, received):
-        return find(received, len(received), 1, 4, 2)
+        return find(received, len(received), ASKED)
 
     def test_alone(self):
         self.assertEqual(self.found(self.good), 0)
@@ -115,4 +117,4 @@ class TestFind(unittest.TestCase):
 
     def test_only_what_was_received_counts(self):
         buffer = bytearray(self.good) + bytearray(20)
-        self.assertEqual(find(buffer, len(self.good) - 1, 1, 4, 2), -1, "the rest is of an earlier reply")
+        self.assertEqual(find(buffer, len(self.good) - 1, ASKED), -1, "the rest is of an earlier reply")

@@ -134,7 +134,7 @@ class ProvisioningTest(unittest.TestCase):
     def test_unknown_keys(self):
         given = example()
         given["conectors"] = {}
-        known = "identity, backend, connectors, update, meter, settings"
+        known = "identity, backend, connectors, update, meter, components, settings"
         self.refuses(given, "conectors: unknown key, expected one of " + known)
         known = "url, authorization_key, ca"
         self.refuses_value("backend", "uri", "x", "backend.uri: unknown key, expected one of " + known)

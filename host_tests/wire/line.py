@@ -9,7 +9,8 @@ import tty
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FIRMWARE = HERE.parent.parent / "firmware"
+ROOT = HERE.parents[1]
+PATHS = (HERE / "pty", ROOT / "firmware", ROOT / "boards" / "unix")
 MICROPYTHON = Path(sys.executable).with_name("micropython")
 BAUD = 115200  # what the driver reckons with; a pseudo-terminal carries bytes at once
 ANSWER_S = 20.0
@@ -53,7 +54,7 @@ class Driver:
             HERE / "meter_script.py",
             self._path,
             str(BAUD),
-            env={"MICROPYPATH": f"{HERE / 'pty'}:{FIRMWARE}:.frozen"},
+            env={"MICROPYPATH": ":".join([*map(str, PATHS), ".frozen"])},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

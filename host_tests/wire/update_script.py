@@ -20,8 +20,8 @@ import sys
 
 from station.crypto import p256, rsa
 from station.update import cbor
+from station.update.components import Status
 from station.update.envelope import Package
-from station.update.inventory import Installed
 from station.update.refused import Refused
 
 hexed = binascii.hexlify
@@ -96,7 +96,7 @@ class Sink:
 
 def package(station, sink):
     inventory = {
-        name: Installed(unhexed(vendor), unhexed(class_id), tuple(version), limit)
+        name: Status(unhexed(vendor), unhexed(class_id), tuple(version), limit)
         for name, (vendor, class_id, version, limit) in station["inventory"].items()
     }
     return Package([unhexed(key) for key in station["keys"]], inventory, station["sequence"], sink)

@@ -1,5 +1,6 @@
-"""Modbus RTU, the master's side, sans-I/O: `request()` makes the bytes to send, `find()` picks the reply out of what
-came back, `unpack()` takes its data, `parse()` says what is wrong where there is none.
+"""Modbus RTU, the master's side, sans-I/O: `request()`, `write_registers()` and `write_file()` make the bytes to send,
+`find()` picks the reply out of what came back, `unpack()` takes its data, `parse()` says what is wrong where there is
+none. A reply is judged by its request.
 
 Opens nothing and waits for nothing. (Modbus over Serial Line 1.02 §2.5, Modbus Application Protocol 1.1b3 §6, §7.)
 """
@@ -8,7 +9,11 @@ from micropython import const
 
 READ_HOLDING = const(3)
 READ_INPUT = const(4)
+WRITE_REGISTERS = const(16)
+WRITE_FILE = const(21)
 MAX_COUNT = const(125)  # registers in one request
+MAX_WRITTEN = const(123)  # registers in one request
+FILE_RECORDS = const(10_000)  # registers of one file
 OVERHEAD = const(5)  # address, function, length and CRC around the data
 EXCEPTION_SIZE = const(5)  # address, function | 0x80, exception code, CRC
 
@@ -43,17 +48,52 @@ def request(address: int, function: int, register: int, count: int) -> bytes:
 
     Raises ValueError for what no slave could answer.
     """
-    if not 1 <= address <= 247:
-        raise ValueError("Modbus address must be 1 to 247, got %r" % address)
     if function not in (READ_HOLDING, READ_INPUT):
         raise ValueError("Modbus function must be 3 or 4, got %r" % function)
     if not 1 <= count <= MAX_COUNT or not 0 <= register <= 0x10000 - count:
         raise ValueError("no %r Modbus registers from %r on" % (count, register))
-    frame = bytearray((address, function, register >> 8, register & 255, count >> 8, count & 255, 0, 0))
-    crc = crc16(frame, 6)
-    frame[6] = crc & 255
-    frame[7] = crc >> 8
+    return _framed(address, (function, register >> 8, register & 255, count >> 8, count & 255))
+
+
+def write_registers(address: int, register: int, data: bytes) -> bytes:
+    """The request that writes `data`, two bytes a register, from `register` on (§6.12). Raises ValueError."""
+    count = len(data) // 2
+    if len(data) & 1 or not 1 <= count <= MAX_WRITTEN or not 0 <= register <= 0x10000 - count:
+        raise ValueError("no %r bytes into Modbus registers from %r on" % (len(data), register))
+    return _framed(address, (WRITE_REGISTERS, register >> 8, register & 255, 0, count, 2 * count), data)
+
+
+def write_file(address: int, file: int, record: int, data: "bytes | memoryview") -> bytes:
+    """The request that writes `data`, two bytes a record, into a file from `record` on (§6.15). Raises ValueError."""
+    count = len(data) // 2
+    if len(data) & 1 or not 1 <= count <= 122 or not 1 <= file <= 0xFFFF or not 0 <= record <= FILE_RECORDS - count:
+        raise ValueError("no %r bytes into Modbus file %r from record %r on" % (len(data), file, record))
+    head = (WRITE_FILE, 7 + 2 * count, 6, file >> 8, file & 255, record >> 8, record & 255, 0, count)
+    return _framed(address, head, data)
+
+
+def _framed(address: int, head: "tuple[int, ...]", data: "bytes | memoryview" = b"") -> bytes:
+    if not 1 <= address <= 247:
+        raise ValueError("Modbus address must be 1 to 247, got %r" % address)
+    frame = bytearray((address,) + head)
+    frame.extend(data)
+    crc = crc16(frame, len(frame))
+    frame.append(crc & 255)
+    frame.append(crc >> 8)
     return bytes(frame)
+
+
+def reply_size(request: bytes) -> int:
+    """Bytes of the reply to this request, if it is no exception."""
+    function = request[1]
+    if function == WRITE_FILE:  # the request once more
+        return len(request)
+    return 8 if function == WRITE_REGISTERS else 2 * request[5] + OVERHEAD
+
+
+def _third(request: bytes) -> int:
+    """The third byte of the reply: bytes of data that follow, or the first half of what was written to."""
+    return request[2] if request[1] in (WRITE_REGISTERS, WRITE_FILE) else 2 * request[5]
 
 
 def _is_whole(received: "bytes | bytearray | memoryview", start: int, size: int) -> bool:
@@ -62,19 +102,21 @@ def _is_whole(received: "bytes | bytearray | memoryview", start: int, size: int)
     return received[start + size - 2] == crc & 255 and received[start + size - 1] == crc >> 8
 
 
-def find(received: "bytes | bytearray | memoryview", size: int, address: int, function: int, count: int) -> int:
-    """Where the reply to such a request begins among the first `size` bytes received; -1: it is not there (yet).
+def find(received: "bytes | bytearray | memoryview", size: int, request: bytes, begin: int = 0) -> int:
+    """Where the reply to the request begins among the first `size` bytes received; -1: it is not there (yet).
 
     What an adapter echoes of our own request, the noise of a line whose direction turns, a reply of somebody else:
     none of these is taken for it. Address, function, length and CRC must agree, 40 bits in all; an exception reply
-    to the function counts, too.
+    to the function counts, too. Only WRITE_FILE is answered by the request itself: where the adapter echoes, its reply
+    is looked for from `begin` on, behind the echo.
     """
-    whole = 2 * count + OVERHEAD
-    for start in range(size - EXCEPTION_SIZE + 1):
+    address, function = request[0], request[1]
+    third, whole = _third(request), reply_size(request)
+    for start in range(begin, size - EXCEPTION_SIZE + 1):
         if received[start] != address:
             continue
         if received[start + 1] == function:
-            if received[start + 2] == 2 * count and size - start >= whole and _is_whole(received, start, whole):
+            if received[start + 2] == third and size - start >= whole and _is_whole(received, start, whole):
                 return start
         elif received[start + 1] == function | 0x80 and _is_whole(received, start, EXCEPTION_SIZE):
             return start
@@ -82,16 +124,21 @@ def find(received: "bytes | bytearray | memoryview", size: int, address: int, fu
 
 
 def unpack(received: "bytes | bytearray | memoryview", start: int) -> memoryview:
-    """The data, a view, of the reply that `find` found at `start`; raises ModbusException if it is a refusal."""
-    if received[start + 1] & 0x80:
+    """The data, a view, of the reply that `find` found at `start`; none of one that only confirms what was written.
+
+    Raises ModbusException if it is a refusal.
+    """
+    function = received[start + 1]
+    if function & 0x80:
         raise ModbusException("exception %d" % received[start + 2])
-    return memoryview(received)[start + 3 : start + 3 + received[start + 2]]
+    length = 0 if function in (WRITE_REGISTERS, WRITE_FILE) else received[start + 2]
+    return memoryview(received)[start + 3 : start + 3 + length]
 
 
-def parse(reply: "bytes | bytearray | memoryview", address: int, function: int, count: int) -> memoryview:
-    """The data of a reply to such a request, `2 * count` bytes, a view into `reply`; raises ModbusError with what is
-    wrong with it."""
-    size = len(reply)
+def parse(reply: "bytes | bytearray | memoryview", request: bytes) -> memoryview:
+    """The data of the reply to the request, a view into `reply`; raises ModbusError with what is wrong with it."""
+    size, whole = len(reply), reply_size(request)
+    address, function = request[0], request[1]
     if not size:
         raise ModbusError("no reply")
     if size < EXCEPTION_SIZE:
@@ -104,6 +151,6 @@ def parse(reply: "bytes | bytearray | memoryview", address: int, function: int, 
         raise ModbusException("exception %d" % reply[2])
     if reply[1] != function:
         raise ModbusError("reply to function %d instead of %d" % (reply[1], function))
-    if reply[2] != 2 * count or size != 2 * count + OVERHEAD:
-        raise ModbusError("reply with %d bytes of data instead of %d" % (size - OVERHEAD, 2 * count))
-    return memoryview(reply)[3 : 3 + 2 * count]
+    if reply[2] != _third(request) or size != whole:
+        raise ModbusError("reply with %d bytes of data instead of %d" % (size - OVERHEAD, whole - OVERHEAD))
+    return unpack(reply, 0)

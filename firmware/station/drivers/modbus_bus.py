@@ -1,7 +1,8 @@
 """A Modbus RTU line: one UART, and on RS-485 the pin that switches its driver, shared by all who are on it.
 
-`await exchange()` sends a request and returns the data of its reply, or raises ModbusError within a bounded time. One
-exchange at a time; whoever comes meanwhile waits for its turn. (Modbus over Serial Line 1.02 §2.4, §2.5.1.)
+`await ask()` sends a request and returns the data of its reply, or raises ModbusError within a bounded time;
+`await exchange()` reads registers by it. One request at a time; whoever comes meanwhile waits for its turn. (Modbus
+over Serial Line 1.02 §2.4, §2.5.1.)
 """
 
 import asyncio
@@ -13,7 +14,6 @@ from micropython import const
 from station.drivers import modbus
 
 _ROOM = const(256)  # bytes of a reply with all that may be around it; the longest of our meters' has 153
-_ECHO = const(8)  # our own request, heard back
 _TURN_MS = const(10)  # at most so long is the loop held, so that the driver is off right after the last bit
 _BUSY_MS = const(250)  # a line on which bytes come for so long before a request is not ours to use
 _AFTER_FAILURE_MS = const(50)  # silence before the next request, so that a late reply has gone by
@@ -38,6 +38,7 @@ class Bus:
         self._received = bytearray(_ROOM)
         self._view = memoryview(self._received)
         self._sent = b""
+        self._echoes = False  # our own requests are heard back
         self._failed = False  # the last exchange brought nothing usable: its reply may still come
         self._heard = time.ticks_ms()  # the end of the last exchange
         self._lock = asyncio.Lock()
@@ -47,19 +48,23 @@ class Bus:
 
         Bound: `thinks_ms`, the time that the bytes take, and about 0.3 s before the request if the line is not silent.
         """
-        request = modbus.request(address, function, register, count)
+        return await self.ask(modbus.request(address, function, register, count), thinks_ms)
+
+    async def ask(self, request: bytes, thinks_ms: int) -> bytes:
+        """The data of the reply to any request that `modbus` makes; errors and bound are those of `exchange`."""
         async with self._lock:
             silence_ms = _AFTER_FAILURE_MS if self._failed else self._silence_ms
             self._failed = True
             await self._await_silence(silence_ms)
             try:
                 await self._send(request)
-                start, size = await self._receive(address, function, count, thinks_ms)
+                start, size = await self._receive(request, thinks_ms)
             finally:  # whoever waits may be cancelled, too
                 self._heard = time.ticks_ms()
             if start < 0:
-                return bytes(modbus.parse(self._view[self._begin(size) : size], address, function, count))  # raises
+                return bytes(modbus.parse(self._view[self._begin(size) : size], request))  # raises
             self._failed = False
+            self._echoes = self._begin(size) > 0 and start > 0
             return bytes(modbus.unpack(self._received, start))
 
     async def _await_silence(self, silence_ms: int) -> None:
@@ -100,11 +105,12 @@ class Bus:
         finally:
             self._direction(0)
 
-    async def _receive(self, address: int, function: int, count: int, thinks_ms: int) -> "tuple[int, int]":
+    async def _receive(self, request: bytes, thinks_ms: int) -> "tuple[int, int]":
         """(Where the reply begins, or -1 if it is not going to come; how many bytes there are)."""
-        whole = 2 * count + modbus.OVERHEAD
+        whole = modbus.reply_size(request)
+        begin = len(request) if self._echoes and request[1] == modbus.WRITE_FILE else 0
         # the request is on its way still where no driver was waited for
-        patience_ms = thinks_ms + (whole + 2 * _ECHO) * self._character_us // 1000 + 2 * self._silence_ms
+        patience_ms = thinks_ms + (whole + 2 * len(request)) * self._character_us // 1000 + 2 * self._silence_ms
         started = heard = time.ticks_ms()
         size = 0
         while True:
@@ -116,7 +122,7 @@ class Bus:
             if fresh:
                 heard = now
                 size += fresh
-                start = modbus.find(self._received, size, address, function, count)
+                start = modbus.find(self._received, size, request, begin)
                 if start >= 0:
                     return start, size
             waited_ms = time.ticks_diff(now, started)
@@ -131,4 +137,5 @@ class Bus:
 
     def _begin(self, size: int) -> int:
         """Where a reply begins if our own request comes before it, as an adapter echoes it."""
-        return _ECHO if size >= _ECHO and self._received[:_ECHO] == self._sent else 0
+        length = len(self._sent)
+        return length if size >= length and self._received[:length] == self._sent else 0

@@ -9,14 +9,23 @@ if TYPE_CHECKING:
 
 
 class Rollback:
-    """`slots`: has `go_back()`, the name of the slot that runs next or None; `restart("Soft")` restarts soon."""
+    """`slots`: has `go_back()`, the name of the slot that runs next or None; `update`: `is_installing`;
+    `restart("Soft")` restarts soon."""
 
     VENDOR = "ladepunkt"
     MESSAGE = "RollBackApplication"
 
-    def __init__(self, slots: "Any", charge_point: "ChargePoint", restart: "Callable[[str], None]", log: "Log") -> None:
+    def __init__(
+        self,
+        slots: "Any",
+        charge_point: "ChargePoint",
+        update: "Any",
+        restart: "Callable[[str], None]",
+        log: "Log",
+    ) -> None:
         self._slots = slots
         self._charge_point = charge_point
+        self._update = update
         self._restart = restart
         self._log = log
 
@@ -27,6 +36,8 @@ class Rollback:
         """
         if not self._charge_point.is_idle:
             return "Rejected", "a transaction runs"
+        if self._update.is_installing:
+            return "Rejected", "an update is being installed"
         try:
             slot = self._slots.go_back()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""One GET or PUT over HTTP/1.1, with TLS or without; see download.py and upload.py for whole files.
+"""One GET, PUT or other request over HTTP/1.1, with TLS or without; see download.py and upload.py for whole files.
 
     get = Get(url, context)
     head = await get.open(offset, etag)      follows redirections; the body is from `offset` on if head.status is 206
@@ -161,6 +161,37 @@ class Put(Get):
         status = Head(await self._head()).status
         if status not in (200, 201, 202, 204):
             raise refused(status)
+
+
+class Call(Get):
+    """One request with a small answer: `open(method, size)`, `write(view)` … as many bytes, `answer(limit)`, `close()`.
+
+    Raises TransferError.
+    """
+
+    async def open(self, method: str, size: int) -> None:  # type: ignore[override]
+        """`size`: bytes of its body."""
+        await self._send(self._url, _request(method, self._url) + ["Content-Length: %d" % size])
+
+    async def write(self, view: memoryview) -> None:
+        """`view` may be changed when this has returned."""
+        await self._connection.send(bytes(view))
+
+    async def answer(self, limit: int) -> "tuple[int, bytes]":
+        """(status, body of at most `limit` bytes)"""
+        head = Head(await self._head())
+        self._chunked, self._first_chunk, self._ended = head.chunked, True, False
+        self._left = 0 if head.chunked or head.status == 204 else head.length
+        body = bytearray()
+        piece = memoryview(bytearray(128))
+        while head.status != 204:
+            count = await self.read_into(piece)
+            if not count:
+                break
+            body.extend(piece[:count])
+            if len(body) > limit:
+                raise TransferError("an answer of more than %d bytes" % limit)
+        return head.status, bytes(body)
 
 
 def context_for(url: "Url", ca: "bytes | None") -> "ssl.SSLContext | None":

@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Sequence
 
-    from station.update.inventory import Installed
+    from station.update.components import Status
     from station.update.manifest import Component
     from station.update.payload import Sink
 
@@ -69,7 +69,7 @@ class Package:
     def __init__(
         self,
         keys: "Sequence[bytes]",
-        inventory: "dict[str, Installed]",
+        inventory: "dict[str, Status | None]",
         sequence_number: int,
         sink: "Sink",
         buffer: "bytearray | None" = None,

@@ -1,87 +1,121 @@
-"""Stages an update: a signed package goes, verified, into the application's free slot, and nothing else is touched.
+"""Stages an update: every image of a signed package goes, verified, to its component, and nothing else is touched.
 
-    installer = Installer(slots, keys, vendor, class_id, version)
-    manifest = await installer.stage(read, sequence_number)     raises Refused, OSError: nothing of it would be run
-    installer.activate(is_online, is_well)     from the next start on it runs, on trial
+    installer = Installer(components, keys, download, log)
+    manifest, parts = await installer.stage(read, sequence_number)     raises Refused, ComponentError, OSError: nothing
+                                                                       of it would be run
+    await installer.discard()                                          the same when it is not wanted any more
 
-`read(buffer)` is awaited for the next bytes of the package, 0 at its end; a transfer, a file.
+`read(buffer)` is awaited for the next bytes of the package, 0 at its end; a transfer, a file. An image that is not in
+the package is fetched from its URI by `download(uri)`.
 
-Memory: a buffer of 512 bytes and those of `envelope.py`, taken when an Installer is made, and that of the slots, taken
-at the first image; all are kept, so that a later update on a heap that has run for weeks finds them whole.
+Memory: a buffer of 512 bytes and those of `envelope.py`, taken when an Installer is made and kept, so that a later
+update on a heap that has run for weeks finds them whole.
 """
 
 from micropython import const
 
+from station.update.components import ComponentError
 from station.update.envelope import MANIFEST, WRAPPER, Package
-from station.update.inventory import Installed
-from station.update.refused import COMPONENT, Refused
+from station.update.payload import Payload
+from station.update.transaction import Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Awaitable, Callable, Sequence
+    from typing import Any, Awaitable, Callable, Sequence
 
-    from station.update.manifest import Component, Manifest
-    from station.update.slots import Slots
+    from station.log import Log
+    from station.update.components import Component, Status
+    from station.update.manifest import Component as Declared
+    from station.update.manifest import Manifest
 
-APPLICATION = "application"  # the name of the component in packages
 _PIECE = const(512)
 
 
 class Installer:
-    """`keys`: those that may sign, P-256, 64 bytes each; `vendor`, `class_id`: UUIDs of this board, 16 bytes each."""
+    """`components`: by name. `keys`: those that may sign, P-256, 64 bytes each."""
 
     def __init__(
         self,
-        slots: "Slots",
+        components: "dict[str, Component]",
         keys: "Sequence[bytes]",
-        vendor: bytes,
-        class_id: bytes,
-        version: "tuple[int, ...]",
+        download: "Callable[[str], Any]",
+        log: "Log",
     ) -> None:
-        self._slots = slots
+        self._components = components
         self._keys = keys
-        self._inventory = {APPLICATION: Installed(vendor, class_id, version, slots.capacity)}
+        self._download = download
+        self._log = log
         self._piece = memoryview(bytearray(_PIECE))
         self._buffer = bytearray(WRAPPER + MANIFEST)
-        self._staged = False
+        self._begun: "list[Component]" = []  # that have at least a part of an image staged
 
-    async def stage(self, read: "Callable[[memoryview], Awaitable[int]]", sequence_number: int) -> "Manifest":
-        """Read the package to its end; none older than `sequence_number` is taken.
+    async def stage(
+        self, read: "Callable[[memoryview], Awaitable[int]]", sequence_number: int
+    ) -> "tuple[Manifest, list[Part]]":
+        """Read the package to its end; none older than `sequence_number` is taken. The parts are in their order.
 
-        Raises Refused with the reason, OSError if the flash or `read` fails.
+        Raises Refused with the reason, ComponentError, OSError if the flash or `read` fails.
         """
-        self._staged = False
-        package = Package(self._keys, self._inventory, sequence_number, self._write, self._buffer)
+        self._begun = []
+        found = await self._look()
+        package = Package(self._keys, found, sequence_number, self._write, self._buffer)
         try:
-            while True:
-                count = await read(self._piece)
-                if not count:
-                    break
-                await package.feed(self._piece[:count])
+            await self._read(read, package)
             package.finish()
             manifest = package.manifest
-            for component in manifest.order:
-                if not component.integrated:
-                    raise Refused(COMPONENT, "%s is not in the package" % component.name)
-                await self._slots.end(component.digest)
+            for declared in manifest.order:
+                if not declared.integrated:
+                    await self._fetch(declared)
+            parts = []
+            for declared in manifest.order:
+                component = self._components[declared.name]
+                await component.verify(declared.size, declared.digest)
+                parts.append(Part(declared.name, found[declared.name].image, component.image(declared.digest)))
         except BaseException:  # a caller that is cancelled leaves nothing behind, either
-            self._slots.discard()
+            await self.discard()
             raise
-        self._staged = True
-        return manifest
+        return manifest, parts
 
-    def activate(self, is_online: bool, is_well: bool) -> None:
-        """What was staged runs from the next start on, on trial: it must do as well as what runs now."""
-        if not self._staged:
-            raise RuntimeError("installer: nothing is staged")
-        self._slots.try_next(is_online, is_well)
-
-    def discard(self) -> None:
+    async def discard(self) -> None:
         """What was staged is not to be run."""
-        self._staged = False
-        self._slots.discard()
+        begun, self._begun = self._begun, []
+        for component in begun:
+            try:
+                await component.discard()
+            except ComponentError as error:
+                self._log.warning("update", "%s", error)
 
-    async def _write(self, component: "Component", offset: int, piece: memoryview) -> None:
+    async def _look(self) -> "dict[str, Status | None]":
+        """What each component says of itself; None if it does not answer."""
+        found: "dict[str, Status | None]" = {}
+        for name, component in self._components.items():
+            try:
+                found[name] = await component.status()
+            except ComponentError as error:
+                self._log.warning("update", "%s", error)
+                found[name] = None
+        return found
+
+    async def _read(self, read, sink) -> None:
+        while True:
+            count = await read(self._piece)
+            if not count:
+                return
+            await sink.feed(self._piece[:count])
+
+    async def _fetch(self, declared: "Declared") -> None:
+        """The image of a component from its URI."""
+        payload = Payload(declared, self._write)
+        download = self._download(declared.uri)
+        try:
+            await self._read(download.read_into, payload)
+        finally:
+            download.close()
+        payload.finish()
+
+    async def _write(self, declared: "Declared", offset: int, piece: memoryview) -> None:
+        component = self._components[declared.name]
         if offset == 0:
-            self._slots.begin()
-        await self._slots.write(piece)
+            self._begun.append(component)
+            await component.begin(declared.size, declared.digest)
+        await component.write(offset, piece)

@@ -1,7 +1,6 @@
-"""What the station consists of, and whether a package fits it.
+"""Whether a package fits the station: `check(manifest, inventory, sequence_number)` raises Refused if not.
 
-inventory = {"application": Installed(vendor, class_id, version, limit), …}
-check(manifest, inventory, sequence_number)        raises Refused
+`inventory` is what each component says of itself, by name; None for one that does not answer.
 """
 
 from station.update import version
@@ -9,20 +8,11 @@ from station.update.refused import CLASS, COMPONENT, SEQUENCE, SIZE, VENDOR, VER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from station.update.components import Status
     from station.update.manifest import Manifest
 
 
-class Installed:
-    """A component that is there. `vendor`, `class_id`: UUIDs, 16 bytes; `limit`: bytes that its new image may have."""
-
-    def __init__(self, vendor: bytes, class_id: bytes, version: "tuple[int, ...]", limit: int):
-        self.vendor = vendor
-        self.class_id = class_id
-        self.version = version
-        self.limit = limit
-
-
-def check(manifest: "Manifest", inventory: "dict[str, Installed]", sequence_number: int) -> None:
+def check(manifest: "Manifest", inventory: "dict[str, Status | None]", sequence_number: int) -> None:
     """Raises Refused for a package that is older than `sequence_number`, or of which any component does not fit.
 
     The same sequence number again is taken: an update that failed may be tried again. Versions are judged as they
@@ -33,6 +23,8 @@ def check(manifest: "Manifest", inventory: "dict[str, Installed]", sequence_numb
     for component in manifest.components:
         name = component.name
         installed = inventory.get(name)
+        if installed is None and name in inventory:
+            raise Refused(COMPONENT, "%s does not answer" % name)
         if installed is None:
             raise Refused(COMPONENT, "%s, this station has %s" % (name, ", ".join(sorted(inventory))))
         if component.vendor is not None and component.vendor != installed.vendor:

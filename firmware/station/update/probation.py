@@ -12,11 +12,12 @@ from micropython import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Awaitable, Callable
 
     from station.log import Log
     from station.settings import Settings
     from station.supervisor import Supervisor
+    from station.update.health import Health
     from station.update.slots import Slots
 
 _LOOK_MS = const(250)
@@ -24,10 +25,11 @@ _IN_A_ROW = const(8)  # looks at which all must be well
 
 
 class Probation:
-    """Healthy: every task of `supervisor` is up and none had to be restarted; no connector's device fails
-    (`is_well()`) and the backend is connected (`is_online()`), or neither was so under the application before.
+    """Healthy: every task of `supervisor` is up and none had to be restarted, and the station is as well as it was
+    under the application before.
 
-    `on_confirmed()` is called when it stays; `restart()` never returns.
+    `await conclude()` is for when it is: it confirms the slot, or gives it up, within `limit_s()` seconds. `restart()`
+    never returns.
     """
 
     def __init__(
@@ -35,18 +37,18 @@ class Probation:
         slots: "Slots",
         supervisor: "Supervisor",
         settings: "Settings",
-        is_well: "Callable[[], bool]",
-        is_online: "Callable[[], bool]",
-        on_confirmed: "Callable[[], None]",
+        health: "Health",
+        conclude: "Callable[[], Awaitable[None]]",
+        limit_s: "Callable[[], int]",
         restart: "Callable[[], None]",
         log: "Log",
     ) -> None:
         self._slots = slots
         self._supervisor = supervisor
         self._settings = settings
-        self._is_well = is_well
-        self._is_online = is_online
-        self._on_confirmed = on_confirmed
+        self._health = health
+        self._conclude = conclude
+        self._limit_s = limit_s
         self._restart = restart
         self._log = log
 
@@ -61,19 +63,20 @@ class Probation:
             in_a_row = 0 if missing else in_a_row + 1
             late = time.ticks_diff(time.ticks_ms(), began) > self._settings["FirmwareProbation"] * 1000
             if missing and late:
-                self._log.error("probation", "%s: the former application comes back", missing)
-                self._slots.revert(boot_choice.UNHEALTHY, missing)
-                self._restart()
-        self._slots.confirm()
-        self._on_confirmed()
+                self._give_up(missing)
+        try:
+            await asyncio.wait_for(self._conclude(), self._limit_s())
+        except asyncio.TimeoutError:
+            self._give_up("the update came to no end")
+
+    def _give_up(self, why: str) -> None:
+        self._log.error("probation", "%s: the former application comes back", why)
+        self._slots.revert(boot_choice.UNHEALTHY, why)
+        self._restart()
 
     def missing(self) -> str:
         """What it lacks to be healthy; empty if nothing."""
         if self._supervisor.restarts or self._supervisor.down:
             names = sorted(set(self._supervisor.restarts) | self._supervisor.down)
             return "task %s died" % ", ".join(names)
-        if self._slots.was_well and not self._is_well():
-            return "a device fails that did not"
-        if self._slots.was_online and not self._is_online():
-            return "no backend, there was one"
-        return ""
+        return self._health.missing(self._slots.was_online, self._slots.was_well)

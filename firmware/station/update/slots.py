@@ -121,6 +121,8 @@ class Slots:
             state.images[self._slot] = (0, 0)
             if state.former == self._slot:
                 state.former = boot_choice.FACTORY
+            if state.failed == self._slot:  # the image that failed is gone: this one has its own trial
+                state.failed, state.reason, state.note = boot_choice.FACTORY, boot_choice.NONE, ""
             self._records.write()
 
     async def write(self, piece: memoryview) -> None:
@@ -183,9 +185,14 @@ class Slots:
     # --- which one runs
 
     def try_next(self, is_online: bool, is_well: bool) -> None:
-        """From the next start on the image that was written last runs, on trial: it must do as well as this one."""
-        state = self._records.state
-        state.trial, state.starts, state.was_online, state.was_well = self._slot, 0, is_online, is_well
+        """From the next start on what is staged runs, on trial: it must do as well as this one.
+
+        Raises RuntimeError if nothing is.
+        """
+        state, slot = self._records.state, self._target()
+        if state.images[slot] == (0, 0):
+            raise RuntimeError("slots: nothing is staged")
+        state.trial, state.starts, state.was_online, state.was_well = slot, 0, is_online, is_well
         state.failed, state.reason, state.note = boot_choice.FACTORY, boot_choice.NONE, ""
         self._records.write()
 

@@ -5,7 +5,7 @@ It needs router >= 2.0, plc >= 1.2 and plc < 2. `host_tests/wire` makes all the 
 
 import binascii
 
-from station.update.inventory import Installed
+from station.update.components import Status
 
 KEY = binascii.unhexlify(
     "dca429373b7fd637f381d0ea29f439ed9185c1dcaa1b695e513a77d8e87c01162a1cb9319093ef0d66705e3c3cf969128fefc3a872c62985"
@@ -38,7 +38,7 @@ APPLICATION_CLASS = binascii.unhexlify("c4a2ef7ddc6b580687d5c51e171f8741")
 def inventory():
     """A station that the package fits."""
     return {
-        "application": Installed(VENDOR, APPLICATION_CLASS, (1, 3), 1000),
-        "router": Installed(VENDOR, ROUTER_CLASS, (1, 9), 1000),
-        "plc": Installed(VENDOR, bytes(16), (1, 2), 0),
+        "application": Status(VENDOR, APPLICATION_CLASS, (1, 3), 1000),
+        "router": Status(VENDOR, ROUTER_CLASS, (1, 9), 1000),
+        "plc": Status(VENDOR, bytes(16), (1, 2), 0),
     }

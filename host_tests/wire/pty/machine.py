@@ -1,30 +1,23 @@
 """`machine` for drivers that run on the unix port before a real tty: `UART("/dev/pts/3")`. Reads never wait."""
 
-import select
+from tty import Tty
 
 
 class UART:
     """`id` is the path of a tty in raw mode; a pseudo-terminal has no baud rate and no parity."""
 
     def __init__(self, id, baudrate=9600, bits=8, parity=None, stop=1, *, rxbuf=256):
-        self._tty = open(id, "r+b")  # noqa: SIM115 - as long as the process lives
-        self._poll = select.poll()
-        self._poll.register(self._tty, select.POLLIN)
+        self._tty = Tty(id)
         self._rxbuf = rxbuf
-        self._rx = bytearray()
 
     def any(self):
-        while len(self._rx) < self._rxbuf and self._poll.poll(0):
-            byte = self._tty.read(1)
-            if not byte:
-                break
-            self._rx.extend(byte)
-        return len(self._rx)
+        return min(len(self._tty.rx), self._rxbuf)
 
     def readinto(self, buf):
         size = min(self.any(), len(buf))
-        buf[:size] = self._rx[:size]
-        self._rx = self._rx[size:]
+        rx = self._tty.rx
+        buf[:size] = rx[:size]
+        self._tty.rx = rx[size:]
         return size or None
 
     def write(self, buf):
