@@ -8,7 +8,7 @@ BOARD  ?= qemu_mps2
 T      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run emulate package test powercut lint bench clean firmware flash provision shell logs test-board
+.PHONY: help run update emulate package test powercut lint bench clean firmware flash provision shell logs test-board
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ $(READY): requirements.txt
 	@touch $@
 
 run: $(READY) ## a station against a local backend; BACKEND=ws://… ID=… for another one
-	@$(BIN)/python -m tools.run $(if $(BACKEND),--backend "$(BACKEND)") $(if $(ID),--id "$(ID)")
+	@$(BIN)/python -m tools.run --link build/run.sock $(if $(BACKEND),--backend "$(BACKEND)") $(if $(ID),--id "$(ID)")
+
+update: $(READY) ## an update of the station of a make run beside it, or of one of its own; PACKAGE=… VERSION=…
+	@$(BIN)/python -m tools.update $(if $(PACKAGE),--package "$(PACKAGE)") $(if $(VERSION),--version "$(VERSION)")
 
 emulate: $(READY) ## the same on the emulated 32-bit board; fetches what make firmware BOARD=qemu_mps2 does
 	@$(BIN)/python -m tools.run --board qemu_mps2 $(if $(BACKEND),--backend "$(BACKEND)") $(if $(ID),--id "$(ID)")

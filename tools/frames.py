@@ -169,6 +169,11 @@ class Transcript:
         """Takes all CALLs that have come so far: `expect` looks at later ones only."""
         self._untaken.clear()
 
+    @property
+    def count(self):
+        """How many frames there have been."""
+        return self._count
+
     def calls(self, action=None, **wanted):
         """The station's CALLs so far, taken or not, of one action or of all, in order."""
         return [

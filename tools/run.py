@@ -1,6 +1,6 @@
 """`make run`: a station against a local backend, one session played, then a prompt.
 
-    python -m tools.run [--backend URL] [--id ID] [--state DIR] [--board qemu_mps2]
+    python -m tools.run [--backend URL] [--id ID] [--state DIR] [--board qemu_mps2] [--link SOCKET]
 
 Without a terminal on stdin it ends after the session. Exit status: 0 if the session came out right, 1 if not, 130
 after Ctrl-C. However it ends, the station ends with it.
@@ -16,14 +16,16 @@ import sys
 import tempfile
 import time
 
-from tools import session
+from tools import session, workbench
 from tools.backend import Csms
 from tools.commands import Commands, Quit, UsageError
+from tools.components.plant import Plant
 from tools.console import LEGEND, Console
 from tools.frames import CSMS, STATION, NoSuchFrame, Transcript
 from tools.process import StationEnded, StationProcess
 from tools.prompt import Prompt
 from tools.provisioning import BASE, provisioning
+from tools.relay import Local
 
 FRAMES_KEPT = 2000
 LOOK_PAUSE_S = 0.1  # between two looks at the station's state
@@ -50,6 +52,8 @@ class Run:
         self.csms = None if words.backend else Csms(transcript=self.transcript)
         self._words, self._state = words, state
         self.station = None
+        self._plant = None  # the components beside the station's board
+        self._relay = None
         self._look = asyncio.Event()
         self._shown = {}  # connector id -> what was shown of it last, and when
 
@@ -73,6 +77,10 @@ class Run:
                 watcher.cancel()
             if self.station:
                 await self.station.stop()
+            if self._relay:
+                self._relay.close()
+            if self._plant:
+                await self._plant.stop()
             if self.csms:
                 await self.csms.stop()
 
@@ -82,11 +90,20 @@ class Run:
             self.csms.cards.update(CARDS)
             await self.csms.start()
             url = self.csms.url
+            if self._words.link:
+                self._relay = await Local(self.csms).serve(self._words.link)
+        options = {}
+        if self._words.board == "unix":
+            self._plant = Plant(workbench.VENDOR)
+            await self._plant.start()
+            options["options"] = self._plant.options()
         sample = SAMPLE_LEAPING_S if self.csms else SAMPLE_S
         parts = provisioning(
             url.rstrip("/"),
             identity={"charge_point_id": self._words.id},
             settings={**SETTINGS, "MeterValueSampleInterval": str(sample)},
+            update=workbench.trust(self._words.board),
+            components=self._plant.provisioning() if self._plant else {},
         )
         if self._words.key:
             parts["backend"]["authorization_key"] = self._words.key
@@ -94,7 +111,7 @@ class Run:
             parts["backend"]["ca"] = self._words.ca.read()
         self.console.line(LEGEND)
         self.console.say(f"the station {self._words.id} boots; its backend is {url}")
-        self.station = station_of(self._words.board)(parts, self._state, on_event=self._event)
+        self.station = station_of(self._words.board)(parts, self._state, on_event=self._event, **options)
         if self.csms:
             self.station.on_advance = self.csms.shift_clock
         await self.station.start()
@@ -176,6 +193,7 @@ def parse(arguments):
     parser.add_argument("--key", help="Basic-auth key for the other backend")
     parser.add_argument("--ca", type=argparse.FileType(), metavar="FILE", help="CA certificate (PEM) for wss://")
     parser.add_argument("--board", choices=("unix", "qemu_mps2"), default="unix", help="what the station runs on")
+    parser.add_argument("--link", metavar="SOCKET", help="where make update finds the local backend")
     parser.add_argument("--state", metavar="DIR", help="keep the station's flash here")
     return parser.parse_args(arguments)
 

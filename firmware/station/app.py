@@ -225,6 +225,7 @@ class App:
         self._dispatcher.add(firmware.handlers())
         rollback = Rollback(slots, point, self._update, self._shutdown.request, self._log)
         self.data_transfer.register(rollback.VENDOR, rollback.MESSAGE, rollback.serve)
+        self._settings.provide("UpdateState", self._update.told)
         self._settings.provide("ApplicationFallback", slots.told_fallback)
         self._settings.provide("ApplicationSlot", lambda: slots.running + (" (on trial)" if slots.on_trial else ""))
         self._settings.provide("ApplicationVersion", lambda: slots.version)
@@ -249,7 +250,6 @@ class App:
         self._versions = Versions(components, log)
         self._transaction.on_end = self._versions.ask_again
         self._settings.provide("ComponentVersions", self._versions.told)
-        self._settings.provide("UpdateState", self._transaction.told)
 
     def _make_installer(self):
         """Takes its memory at the first update, and keeps it."""

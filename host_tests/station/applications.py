@@ -6,12 +6,12 @@ import json
 import shutil
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tools import application
+from tools.components.plant import uuids
 from tools.packing import build, description, keys
 
 HERE = Path(__file__).parent
@@ -88,15 +88,9 @@ def _image(board, version, changes):
         return application.image(board, version, firmware(Path(folder), *changes))
 
 
-def uuids(kind):
-    """(vendor, class) of a kind of device, 16 bytes each."""
-    vendor = uuid.uuid5(uuid.NAMESPACE_DNS, VENDOR)
-    return vendor.bytes, uuid.uuid5(vendor, kind).bytes
-
-
 def identity(board="unix"):
     """What a station must know to take these packages, in hexadecimal: the key that signs, the UUIDs of the board."""
-    vendor, kind = uuids(board)
+    vendor, kind = uuids(VENDOR, board)
     return {"key": keys.raw(KEY.public_key()).hex(), "vendor": vendor.hex(), "class": kind.hex()}
 
 

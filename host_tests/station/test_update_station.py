@@ -8,59 +8,22 @@ import functools
 
 import pytest
 import pytest_asyncio
-from applications import WRONG, package, uuids
+from applications import VENDOR, WRONG, package
 from sessions import CALM, begin, configuration, connector_is, finish, logged, notified, online, until
 from test_update_firmware import UPDATE, Server, update
 from web_server import serving
 
-from tools.components.device import Device, image_of
-from tools.components.https import HttpsDevice, self_signed
-from tools.components.modbus import ModbusDevice
+from tools.components.device import image_of
+from tools.components.https import self_signed
+from tools.components.plant import CONTROLLER, NAMES, PLC, ROUTER, Plant
 
 OLD, NEW = "1.0.0", "2.0.0"
-ROUTER, PLC, CONTROLLER = "router", "plc", "charge_controller"
-SISTERS = (ROUTER, PLC, CONTROLLER)
 statuses = functools.partial(notified, "FirmwareStatusNotification")
-
-
-class Plant:
-    """The components beside the station's own board, by name."""
-
-    def __init__(self):
-        self.ends = {}
-        for name in SISTERS:
-            device = Device(*uuids(name), image_of(OLD))
-            self.ends[name] = ModbusDevice(device) if name == CONTROLLER else HttpsDevice(device)
-
-    def __getitem__(self, name):
-        return self.ends[name].device
-
-    async def start(self):
-        for end in self.ends.values():
-            await end.start()
-
-    async def stop(self):
-        for end in self.ends.values():
-            await end.stop()
-        self.ends[CONTROLLER].close()
-
-    def provisioning(self):
-        rows = {}
-        for name in (ROUTER, PLC):
-            rows[name] = {"url": self.ends[name].url, "certificate": self.ends[name].certificate}
-        rows[CONTROLLER] = {"address": self.ends[CONTROLLER].address}
-        return rows
-
-    def options(self):
-        return ("--line", self.ends[CONTROLLER].path)
-
-    def versions(self):
-        return {name: self[name].version for name in SISTERS}
 
 
 @pytest_asyncio.fixture
 async def plant():
-    it = Plant()
+    it = Plant(VENDOR)
     await it.start()
     yield it
     await it.stop()
@@ -93,7 +56,7 @@ async def offer(csms, server, path):
 
 
 async def told(csms, application=OLD, **others):
-    wanted = ",".join([f"application {application}"] + [f"{name} {others.get(name, OLD)}" for name in sorted(SISTERS)])
+    wanted = ",".join([f"application {application}"] + [f"{name} {others.get(name, OLD)}" for name in sorted(NAMES)])
     deadline = asyncio.get_running_loop().time() + 10
     while (found := await configuration(csms, "ComponentVersions")) != wanted:
         assert asyncio.get_running_loop().time() < deadline, f"{found}, not {wanted}"
@@ -105,13 +68,13 @@ async def test_every_component_becomes_new(csms, station, plant, server, tmp_pat
     await told(csms)
     order = (ROUTER, "application", PLC, CONTROLLER)
     needs = {"application": {ROUTER: ">= 2", CONTROLLER: "= 2.0.0"}}
-    path = package(tmp_path, NEW, beside=images(*SISTERS), order=order, needs=needs, sequence=7)
+    path = package(tmp_path, NEW, beside=images(*NAMES), order=order, needs=needs, sequence=7)
     await offer(csms, server, path)
     await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
-    assert plant.versions() == dict.fromkeys(SISTERS, NEW)
-    assert {plant[name].kept["phase"] for name in SISTERS} == {0}, "all are confirmed"
+    assert plant.versions() == dict.fromkeys(NAMES, NEW)
+    assert {plant[name].kept["phase"] for name in NAMES} == {0}, "all are confirmed"
     await until(box, lambda state: state["online"])
-    await told(csms, NEW, **dict.fromkeys(SISTERS, NEW))
+    await told(csms, NEW, **dict.fromkeys(NAMES, NEW))
     assert await configuration(csms, "UpdateState") == ""
     await connector_is(box, status="Available")
     await finish(csms, box, await begin(csms, box))
@@ -155,17 +118,17 @@ FLAWS = {
 async def test_one_that_cannot_be_staged_changes_nothing(csms, station, plant, server, tmp_path, name, flaw):
     box = await prepared(csms, station, plant)
     plant[name].flaw = flaw
-    await offer(csms, server, package(tmp_path, NEW, name=None, beside=images(*SISTERS)))
+    await offer(csms, server, package(tmp_path, NEW, name=None, beside=images(*NAMES)))
     await statuses(csms, "Downloading", "InstallationFailed")
     await logged(box, "update: failed: .*" + FLAWS[name, flaw])
-    assert plant.versions() == dict.fromkeys(SISTERS, OLD)
+    assert plant.versions() == dict.fromkeys(NAMES, OLD)
     assert "activate" not in plant[ROUTER].log
     await connector_is(box, status="Available")
     # and it can be had again, once that is mended
     plant[name].flaw = ""
     await offer(csms, server, tmp_path / f"{NEW}.suit")
     await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
-    assert plant.versions() == dict.fromkeys(SISTERS, NEW)
+    assert plant.versions() == dict.fromkeys(NAMES, NEW)
 
 
 BROKEN = {
@@ -183,10 +146,10 @@ async def test_one_that_comes_up_broken_takes_all_back(csms, station, plant, ser
     box = await prepared(csms, station, plant)
     plant[name].flaw = flaw
     order = (PLC, ROUTER, CONTROLLER)
-    await offer(csms, server, package(tmp_path, NEW, name=None, beside=images(*SISTERS), order=order))
+    await offer(csms, server, package(tmp_path, NEW, name=None, beside=images(*NAMES), order=order))
     await statuses(csms, "Downloading", "Downloaded", "Installing", "InstallationFailed")
-    assert plant.versions() == dict.fromkeys(SISTERS, OLD)
-    assert "trial" not in {plant[name].status()["phase"] for name in SISTERS}
+    assert plant.versions() == dict.fromkeys(NAMES, OLD)
+    assert "trial" not in {plant[name].status()["phase"] for name in NAMES}
     await logged(box, "rolled back: (" + BROKEN[name, flaw] + ")")
     await connector_is(box, status="Available")
 
@@ -197,7 +160,7 @@ async def test_one_that_fails_behind_the_application_takes_that_back_too(csms, s
     order = (PLC, "application", CONTROLLER)
     await offer(csms, server, package(tmp_path, NEW, beside=images(PLC, CONTROLLER), order=order))
     await statuses(csms, "Downloading", "Downloaded", "Installing", "InstallationFailed")
-    assert plant.versions() == dict.fromkeys(SISTERS, OLD)
+    assert plant.versions() == dict.fromkeys(NAMES, OLD)
     await until(box, lambda state: state["online"])
     assert await configuration(csms, "ApplicationSlot") == "factory"
     wanted = "slot_a: it was not healthy in time: charge_controller: it runs another image"
@@ -210,7 +173,7 @@ async def test_an_application_that_fails_takes_the_others_back(csms, station, pl
     path = package(tmp_path, NEW, WRONG["crash"], beside=images(ROUTER, PLC), order=order)
     await offer(csms, server, path)
     await statuses(csms, "Downloading", "Downloaded", "Installing", "InstallationFailed")
-    assert plant.versions() == dict.fromkeys(SISTERS, OLD)
+    assert plant.versions() == dict.fromkeys(NAMES, OLD)
     assert plant[ROUTER].log[-1] == "roll_back"
     await logged(box, "rolled back: application: slot_a did not stay: it crashed")
 
@@ -225,7 +188,7 @@ async def test_a_component_that_does_not_answer(csms, station, plant, server, tm
     )
     await update(csms, server.url + "needs.suit")
     await statuses(csms, "Downloading", "InstallationFailed")
-    assert plant.versions() == dict.fromkeys(SISTERS, OLD)
+    assert plant.versions() == dict.fromkeys(NAMES, OLD)
     await offer(csms, server, package(tmp_path, NEW, name=None, beside=images(ROUTER)))
     await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
     assert plant[ROUTER].version == NEW
@@ -262,7 +225,7 @@ async def test_a_power_cut_of_the_board_or_of_a_component_while_they_are_activat
 
     plant[name].on_change = activated
     await offer(
-        csms, server, package(tmp_path, NEW, beside=images(*SISTERS), order=(ROUTER, PLC, CONTROLLER, "application"))
+        csms, server, package(tmp_path, NEW, beside=images(*NAMES), order=(ROUTER, PLC, CONTROLLER, "application"))
     )
     await statuses(csms, "Downloading", "Downloaded", "Installing")
     await asyncio.wait_for(cut.wait(), 20)
@@ -272,5 +235,5 @@ async def test_a_power_cut_of_the_board_or_of_a_component_while_they_are_activat
     await plant.ends[name].start()
     await box.start()
     await statuses(csms, "Installed")
-    assert plant.versions() == dict.fromkeys(SISTERS, NEW)
-    assert {plant[name].kept["phase"] for name in SISTERS} == {0}
+    assert plant.versions() == dict.fromkeys(NAMES, NEW)
+    assert {plant[name].kept["phase"] for name in NAMES} == {0}

@@ -76,6 +76,7 @@ class FirmwareUpdate:
         self._task: "asyncio.Task | None" = None
         self._replaced = False
         self._installing = False
+        self._downloading: "Download | None" = None
         self._wished = asyncio.Event()
         if self._is_unsettled():
             point.withhold(True)
@@ -98,6 +99,14 @@ class FirmwareUpdate:
     def is_installing(self) -> bool:
         """From the first wait for the connectors to the outcome."""
         return self._installing or self._is_unsettled()
+
+    def told(self) -> str:
+        """How far it is, for people; "" if there is nothing to tell."""
+        download = self._downloading
+        if download:
+            of = " of %d" % download.size if download.size >= 0 else ""
+            return "downloading: %d%s bytes" % (download.received, of)
+        return self._transaction.told()
 
     def _is_unsettled(self) -> bool:
         """Is it open what is to run in the end?"""
@@ -189,7 +198,7 @@ class FirmwareUpdate:
             self._tell("Downloading")
             download = None
             try:
-                download = self._download(job["location"])
+                download = self._downloading = self._download(job["location"])
                 staged = await installer.stage(download.read_into, self._sequence)
                 self._log.info("update", "downloaded: %d bytes", download.received)
                 self._tell("Downloaded")
@@ -199,6 +208,7 @@ class FirmwareUpdate:
                 if not getattr(error, "retry", True):
                     break
             finally:
+                self._downloading = None
                 if download:
                     download.close()
         self._finish("DownloadFailed")
