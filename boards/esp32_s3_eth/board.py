@@ -64,6 +64,13 @@ def mapped(name: str):
     return esp32_flash.mapped(name)
 
 
+def base_places():
+    """The two places for the base image, see boards/common/esp32_base.py."""
+    from esp32_base import Places  # it is for an application, which boot.py has to choose first
+
+    return Places()
+
+
 def reset_by_watchdog() -> bool:
     """Was it the watchdog that began this start?"""
     return machine.reset_cause() == machine.WDT_RESET

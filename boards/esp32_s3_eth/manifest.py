@@ -5,5 +5,5 @@ include("$(MPY_DIR)/extmod/asyncio")
 package("station", base_path="../../firmware")
 for name in ("boot.py", "boot_choice.py", "main.py"):
     module(name, base_path="../../firmware")
-freeze("../common", ("provision.py", "esp32_flash.py"))
+freeze("../common", ("provision.py", "esp32_flash.py", "esp32_base.py"))
 module("board.py")

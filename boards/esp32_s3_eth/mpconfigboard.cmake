@@ -1,5 +1,8 @@
 set(IDF_TARGET esp32s3)
 
+# Of the base image, as packages and the backend know it
+set(PROJECT_VER "1.0.0")
+
 # sdkconfig.ble is left out: the station has no use for Bluetooth, and its flash has.
 set(SDKCONFIG_DEFAULTS
     boards/sdkconfig.base

@@ -45,7 +45,7 @@ from station.ocpp.shutdown import Shutdown
 from station.ocpp.spectators import Spectators, describe
 from station.rtc import RealTimeClock
 from station.settings import Settings
-from station.storage import atomic, filesystem, secret
+from station.storage import atomic, conversion, filesystem, secret
 from station.storage.card_table import CardTable
 from station.storage.cards.card_hash import CardHash
 from station.storage.journal import Journal
@@ -73,6 +73,7 @@ _AVAILABILITY = filesystem.ROOT + "/availability.json"
 _BOOTS = filesystem.ROOT + "/boots.json"
 _TIME = filesystem.ROOT + "/time.json"
 _UPDATE = filesystem.ROOT + "/update.json"
+_BASE = filesystem.ROOT + "/base.json"
 _DROPPED = filesystem.ROOT + "/dropped.json"
 
 
@@ -89,6 +90,9 @@ class App:
         self._log = log = Log(getattr(board, "LOG_BYTES", _LOG_BYTES), echo=self._echo)
         self._provisioning = given = provisioning.parse(board.provisioning())
         filesystem.mount(board.filesystem(), log)
+        self._slots = Slots(lambda name: Region(*board.region(name)), given.firmware_version, log)
+        if not self._slots.on_trial:
+            conversion.convert(log)
         self._clock = clock = Clock(_count_boot(log))
         log.clock = clock
         rtc = RealTimeClock(_TIME, log, system.rtc_read, system.rtc_set, given.provisioned_at)
@@ -98,7 +102,6 @@ class App:
         settings.on_change("LogLevel", log.set_level)
         self.supervisor = Supervisor(log)
         self._installer: "Installer | None" = None
-        self._slots = Slots(lambda name: Region(*board.region(name)), given.firmware_version, log)
         self._build_charging(board, given)
         self._build_ocpp(board, given)
         self._replay()
@@ -239,11 +242,18 @@ class App:
         components: "dict[str, Any]" = {}
         own = Application(self._slots, given.update_vendor, given.update_class, self._health.now)
         components[own.name] = own
+        if hasattr(self._board, "base_places") and self._slots.available:
+            from station.update.base import Base
+
+            base = Base(self._board.base_places(), given.update_vendor, given.update_class, _BASE, log)
+            components[base.name] = base
         for name, row in given.components.items():
             components[name] = self._fitter.component(name, row)
         self._components = components
-        journal = Journal(Region(*self._board.region("update")), log)
-        journal.mount()
+        journal = None
+        if self._slots.available:  # else there are no updates, and no region for their journal
+            journal = Journal(Region(*self._board.region("update")), log)
+            journal.mount()
         self._transaction = Transaction(
             journal, components, self._health, lambda: self._shutdown.request("Soft"), self._settings, log
         )

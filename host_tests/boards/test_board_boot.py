@@ -63,7 +63,7 @@ def test_it_starts_under_the_stock_image_too(name, tmp_path):
 
 def test_room_for_cards(tmp_path):
     """What the boards' README.md say, in the log of a start."""
-    rooms = {"esp32_s3_eth": 30072, "esp32_eth": 11298, "nucleo_h743zi": 101304}
+    rooms = {"esp32_s3_eth": 30072, "esp32_eth": 10584, "nucleo_h743zi": 101304}
     for name, cards in rooms.items():
         assert f"room for {cards}" in boot(name, tmp_path)[1]
         readme = (BOARDS[name].folder / "README.md").read_text()

@@ -15,7 +15,7 @@ import json
 import sys
 
 _here = __file__.rpartition("/")[0] or "."
-for _path in ("/../../firmware", "/../../boards/unix", "/../unit/lib", "/scenarios", "/lib"):
+for _path in ("/../../firmware", "/../../boards/unix", "/../unit/lib", "/../../tools/components", "/scenarios", "/lib"):
     sys.path.insert(0, _here + _path)
 
 from fakes import FakeLog  # noqa: E402
@@ -33,6 +33,8 @@ SCENARIOS = {  # name: module, class
     "full_journal": ("full_journal", "FullJournal"),
     "no_room": ("full_journal", "NoRoom"),
     "first_boot": ("first_boot", "FirstBoot"),
+    "update": ("update", "Update"),
+    "rolled_back": ("update", "RolledBack"),
 }
 _SHOWN = 60  # frames of a failure
 _OTHER_BOOT = 200  # whose clock nobody asks for
@@ -59,7 +61,7 @@ class Runner:
         outcome = {}
         rig = self._rig()
         try:
-            assert rig.live(rig.scenario.story)
+            assert rig.live(rig.scenario.story, rig.scenario.resumed)
             outcome["operations"] = rig.flash.operations
             rig.restart()
             assert rig.live(rig.scenario.recover)
@@ -78,7 +80,7 @@ class Runner:
             if ahead:
                 _append(rig, int(ahead))
             _cut(rig.flash, cuts[0])
-            told_whole = rig.live(rig.scenario.story)
+            told_whole = rig.live(rig.scenario.story, rig.scenario.resumed)
             assert ahead or not told_whole, "the power was not cut: the story has fewer operations"
             rig.restart(lost)
             for cut in cuts[1:]:

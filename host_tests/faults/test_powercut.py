@@ -25,7 +25,7 @@ ROOT = HERE.parent.parent
 MICROPYTHON = Path(sys.executable).with_name("micropython")
 COMMAND = ("-X", "heapsize=16M", (HERE / "runner.py").relative_to(ROOT).as_posix())
 
-SCENARIOS = ("sessions", "lists", "settings", "cache", "full_journal", "no_room", "first_boot")
+SCENARIOS = ("sessions", "lists", "settings", "cache", "full_journal", "no_room", "first_boot", "update", "rolled_back")
 WAYS = ("undone", "half", "done")
 OTHER_WAYS = (*WAYS, "tail", "torn")
 AHEAD = 30  # records that may be in the journal before: words of its smallest blocks

@@ -190,10 +190,10 @@ async def finish(csms, box, session, token=CARD):
     return stop
 
 
-async def notified(action, csms, *wanted):
+async def notified(action, csms, *wanted, within=NOTIFIED_S):
     """These statuses of an update or of diagnostics come, in this order, and no other between them."""
     for status in wanted:
-        call = await csms.expect(action, NOTIFIED_S)
+        call = await csms.expect(action, within)
         assert call.payload == {"status": status}
 
 

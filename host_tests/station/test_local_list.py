@@ -420,7 +420,7 @@ async def test_of_two_updates_at_once_one_fails(csms, station):
 
 async def test_many_cards_in_one_message_while_a_car_charges(csms, station):
     """In a heap that could not hold the message. The car is pulled off meanwhile, and the contactor opens at once."""
-    box = await station(settings=CALM, connectors={"count": 2}, heap="1M")
+    box = await station(settings=CALM, connectors={"count": 2}, heap="1080K")
     await online(csms, box)
     session = await begin(csms, box)
     text = text_of(1, cards(MANY))

@@ -237,6 +237,66 @@ NEW_EXTENSION = (
 )
 
 
+NEW_FORMAT = (
+    "station/storage/conversion.py",
+    'STEPS: "tuple[Callable[[str, Log], None], ...]" = ()',
+    """
+def _name_them(root, log):
+    kept = atomic.load_json(root + "/availability.json", log)
+    if isinstance(kept, list):
+        atomic.replace_json(root + "/availability.json", {"inoperative": kept})
+
+
+STEPS = (_name_them,)""",
+)
+READS_BOTH = (
+    "station/charging/charge_point.py",
+    "        if isinstance(stored, list):\n",
+    '        if isinstance(stored, dict):\n            stored = stored["inoperative"]\n'
+    "        if isinstance(stored, list):\n",
+)
+
+
+async def test_stored_data_is_converted_once_it_is_confirmed_and_the_former_one_starts_on_it(
+    csms, station, server, tmp_path
+):
+    box = await prepared(csms, station, settings={"FirmwareProbation": "10"})
+    answer = await csms.call("ChangeAvailability", connectorId=1, type="Inoperative")
+    assert answer == {"status": "Accepted"}
+    server.files["/deaf.suit"] = package(tmp_path, "1.5.0", NEW_FORMAT, READS_BOTH, WRONG["dying"])
+    server.files["/p.suit"] = package(tmp_path, "2.0.0", NEW_FORMAT, READS_BOTH)
+    # one that does not stay leaves the files as they were
+    await update(csms, server.url + "deaf.suit")
+    await statuses(csms, "Downloading", "Downloaded", "Installing")
+    await csms.expect("BootNotification", firmwareVersion="1.5.0")
+    await leap_until_back(csms, box)
+    await statuses(csms, "InstallationFailed")
+    await connector_is(box, status="Unavailable")
+    # one that stays reads them, and converts them at its next start
+    await update(csms, server.url + "p.suit")
+    await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
+    await connector_is(box, status="Unavailable")
+    assert not any("converted" in line for line in box.log)
+    await box.kill()
+    await box.start()
+    await logged(box, "the files are converted to version 2")
+    await online(csms, box)
+    await connector_is(box, status="Unavailable")
+    # the former one starts on what it finds
+    answer = await csms.call("DataTransfer", vendorId="ladepunkt", messageId="RollBackApplication")
+    assert answer == {"status": "Accepted", "data": "factory"}
+    await logged(box, "the files have version 2, 1 is known")
+    await connector_is(box, status="Available")
+    await online(csms, box)
+    await finish(csms, box, await begin(csms, box))
+
+
+async def leap_until_back(csms, box):
+    """Lets the time of a trial pass at once."""
+    await until(box, lambda state: state["online"])
+    await box.advance(11)
+
+
 async def test_an_update_brings_an_action_a_setting_and_an_extension(csms, station, server, tmp_path):
     """Other functions may be added with updates, to a running station, without reflashing it."""
     box = await prepared(csms, station)

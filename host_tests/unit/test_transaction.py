@@ -1,21 +1,20 @@
 """update/transaction.py: all components or none, whatever one of them does, and wherever the power goes."""
 
 import asyncio
-import binascii
 import hashlib
 import time
 import unittest
 
 import boot_choice
 from boot_choice import Records, choose
-from device import IDLE, Device, Refusal, Silence, image_of
+from device import IDLE, PHASES, Device, image_of
 from fakes import FakeLog
 from flashes import WAYS, CuttableFlash, PowerCut
+from sisters import Sister
 from station.storage.journal import Journal
 from station.storage.region import Region
-from station.update import components, transaction, version
+from station.update import components, transaction
 from station.update.application import Application
-from station.update.components import PHASES, Component, Status
 from station.update.health import Health
 from station.update.slots import Slots
 from station.update.transaction import Part, Transaction
@@ -26,32 +25,6 @@ BLOCKS = 10
 VENDOR, KIND = bytes(range(16)), bytes(range(16, 32))
 OLD, NEW = "1.0.0", "2.0.0"
 IMAGE = b"an application " * 200
-
-
-class Sister(Component):
-    """A Device without a wire between."""
-
-    def __init__(self, name, device):
-        super().__init__(name)
-        self._device = device
-
-    def _ask(self, action, *arguments):
-        try:
-            return action(*arguments)
-        except (Silence, Refusal) as error:
-            raise self.error(error)
-
-    async def status(self):
-        row = self._ask(self._device.status)
-        image = binascii.unhexlify(row["running"])
-        found = version.parse(row["version"])
-        return Status(VENDOR, KIND, found, row["limit"], PHASES.index(row["phase"]), image, row["fault"])
-
-    async def write(self, offset, piece):
-        self._ask(self._device.write, offset, bytes(piece))
-
-    async def _order(self, order, size=0, digest=b""):
-        self._ask(getattr(self._device, order), *((size, digest) if digest else ()))
 
 
 class Restart(BaseException):

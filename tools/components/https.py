@@ -20,9 +20,11 @@ HOST = "127.0.0.1"
 class HttpsDevice:
     """A Device behind a web server with a certificate of its own. `url` and `certificate`: for the provisioning."""
 
-    def __init__(self, device):
+    def __init__(self, device, host=HOST):
+        """`host`: the address of this machine as the station sees it."""
         self.device = device
-        self.key, self.certificate = self_signed(HOST)
+        self._host = host
+        self.key, self.certificate = self_signed(host)
         self.url = None
         self._runner = None
         self._port = 0
@@ -39,7 +41,7 @@ class HttpsDevice:
         site = web.TCPSite(self._runner, HOST, self._port, ssl_context=context(self.key, self.certificate))
         await site.start()
         self._port = self._runner.addresses[0][1]
-        self.url = f"https://{HOST}:{self._port}/update"
+        self.url = f"https://{self._host}:{self._port}/update"
 
     async def stop(self):
         """Its power goes."""

@@ -5,14 +5,9 @@ that holds a ROMFS image, from its first byte on; its length and CRC-32 stand in
 image was written in part is never run.
 """
 
-import asyncio
-import binascii
-import hashlib
-
 import boot_choice
-from micropython import const
 
-from station.update.refused import DIGEST, SIZE, Refused
+from station.update.image_writer import ImageWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +16,6 @@ if TYPE_CHECKING:
     from station.log import Log
     from station.storage.region import Region
 
-_PIECE = const(1024)  # programmed or read at once
 VERSION_FILE = "/rom/version.txt"
 
 
@@ -37,11 +31,7 @@ class Slots:
         if boot_choice.running:
             self.version = _version()
         self._slot = 0  # that is being written
-        self._region: "Any" = None
-        self._buffer: "Any" = None  # taken with the first image, and kept
-        self._filled = 0  # bytes in the buffer
-        self._written = 0  # bytes in the slot
-        self._erased = 0  # blocks
+        self._writer: "Any" = None  # its buffer is taken with the first image, and kept
 
     @property
     def available(self) -> bool:
@@ -112,10 +102,10 @@ class Slots:
         if self.on_trial:
             raise RuntimeError("slots: %s is on trial" % self.running)
         self._slot = self._target()
-        self._region = self._region_of(boot_choice.NAMES[self._slot])
-        if self._buffer is None:
-            self._buffer = memoryview(bytearray(_PIECE))
-        self._filled = self._written = self._erased = 0
+        if self._writer is None:
+            self._writer = ImageWriter()
+        name = boot_choice.NAMES[self._slot]
+        self._writer.begin(self._region_of(name), name)
         state = self._records.state
         if state.images[self._slot] != (0, 0):
             state.images[self._slot] = (0, 0)
@@ -127,52 +117,12 @@ class Slots:
 
     async def write(self, piece: memoryview) -> None:
         """Take the next bytes. Raises Refused (SIZE) beyond the slot's end, OSError if the flash fails."""
-        at = 0
-        while at < len(piece):
-            taken = min(len(piece) - at, _PIECE - self._filled)
-            self._buffer[self._filled : self._filled + taken] = piece[at : at + taken]
-            self._filled += taken
-            at += taken
-            if self._filled == _PIECE:
-                await self._program()
-
-    async def _program(self) -> None:
-        region = self._region
-        size = self._filled
-        if self._written + size > region.size:
-            raise Refused(SIZE, "the slot has room for %d bytes" % region.size)
-        padded = (size + region.word - 1) // region.word * region.word
-        for i in range(size, padded):
-            self._buffer[i] = 0xFF
-        if self._written + padded > self._erased * region.block_size:
-            region.erase(self._erased)
-            self._erased += 1
-            await asyncio.sleep_ms(0)
-        region.program(self._written, self._buffer[:padded])
-        self._written += size
-        self._filled = 0
-        await asyncio.sleep_ms(0)
+        await self._writer.write(piece)
 
     async def end(self, digest: "bytes | memoryview") -> None:
         """The image is whole: read it back. Raises Refused (DIGEST) if the flash has not what was sent."""
-        if self._filled:
-            await self._program()
-        found, crc = await self._read_back()
-        if found != digest:
-            raise Refused(DIGEST, "%s does not hold what was written" % boot_choice.NAMES[self._slot])
-        self._records.state.images[self._slot] = (self._written, crc)
+        self._records.state.images[self._slot] = await self._writer.end(digest)
         self._records.write()
-
-    async def _read_back(self) -> "tuple[bytes, int]":
-        hashed, crc, at = hashlib.sha256(), 0, 0
-        while at < self._written:
-            view = self._buffer[: min(_PIECE, self._written - at)]
-            self._region.read(at, view)
-            hashed.update(view)
-            crc = binascii.crc32(view, crc)
-            at += len(view)
-            await asyncio.sleep_ms(0)
-        return hashed.digest(), crc
 
     def discard(self) -> None:
         """What was staged is not to be run, whatever it is."""

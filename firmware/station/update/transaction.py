@@ -70,18 +70,18 @@ class Part:
 
 
 class Transaction:
-    """`components`: by name. `restart()` returns, the board restarts soon."""
+    """`journal` None: of a board without updates. `components`: by name. `restart()` returns, the board restarts soon."""
 
     def __init__(
         self,
-        journal: "Journal",
+        journal: "Journal | None",
         components: "dict[str, Component]",
         health: "Health",
         restart: "Callable[[], None]",
         settings: "Settings",
         log: "Log",
     ) -> None:
-        self._journal = journal
+        self._journal: "Any" = journal
         self._components = components
         self._health = health
         self._restart = restart
@@ -94,7 +94,8 @@ class Transaction:
         self._reason = ""
         self.sequence_number = 0
         self.on_end: "Callable[[], None] | None" = None  # called when it has come to its end
-        self._load()
+        if journal:
+            self._load()
 
     # --- what others see
 
@@ -277,6 +278,7 @@ class Transaction:
             try:
                 status = await component.status()
                 if status.image == part.old and status.phase not in (BUSY, TRIAL):
+                    await component.hold()
                     return
                 if status.phase != BUSY:
                     self._log.warning("update", "%s is rolled back", part.name)

@@ -57,6 +57,7 @@ class Backend:
         self.heard_at = 0  # ms, of the last CALL but heartbeats
         self.statuses = {}  # connector -> the last StatusNotification
         self.count = {"Authorize": 0}  # CALLs of an action
+        self.firmware = []  # payloads of FirmwareStatusNotification
         self._by_id = {}
         self._waiting = {}  # unique id -> Asked
         self._ids = set()  # that the station used on this connection
@@ -123,6 +124,8 @@ class Backend:
         if action == "StatusNotification":
             self.statuses[payload["connectorId"]] = payload["status"]
             return {}
+        if action == "FirmwareStatusNotification":
+            self.firmware.append(payload)
         if action in TOLD and (action != "MeterValues" or "transactionId" in payload):
             return self._take(unique_id.partition(".")[0], action, payload)
         return {}

@@ -13,6 +13,7 @@ import os
 import time
 
 import board as unix
+import boot_choice
 import machine
 import simulation
 import vfs
@@ -20,6 +21,7 @@ from csms import Backend
 from flash_slice import Slice
 from flashes import PowerCut
 from station.app import App
+from station.fitter import Fitter
 from station.ocpp import link
 from station.storage import filesystem
 from wire import Network
@@ -49,6 +51,10 @@ _SETTINGS = {
 }
 
 
+class Restarted(BaseException):
+    """The firmware has reset the board."""
+
+
 class Board:
     """What an App asks of a board, see boards/unix/board.py."""
 
@@ -74,6 +80,11 @@ class Board:
 
     def region(self, name):
         return (self._rig.flash,) + self._rig.scenario.regions[name]
+
+    def mapped(self, slot):
+        first, blocks = self._rig.scenario.regions[boot_choice.NAMES[slot]]
+        size = self._rig.flash.block_size
+        return memoryview(self._rig.flash.cells)[first * size : (first + blocks) * size]
 
     def connector(self, i):
         return unix.connector(i)
@@ -101,14 +112,14 @@ class Rig:
         self.flash = flash
         settings = dict(_SETTINGS)
         settings.update(scenario.SETTINGS)
-        self.provisioning = json.dumps(
-            {
-                "identity": _IDENTITY,
-                "backend": {"url": "ws://127.0.0.1:9000"},
-                "connectors": {"count": scenario.CONNECTORS, "lock": True, "max_current_a": 16, "phases": 3},
-                "settings": settings,
-            }
-        ).encode()
+        words = {
+            "identity": _IDENTITY,
+            "backend": {"url": "ws://127.0.0.1:9000"},
+            "connectors": {"count": scenario.CONNECTORS, "lock": True, "max_current_a": 16, "phases": 3},
+            "settings": settings,
+        }
+        scenario.provision(words)
+        self.provisioning = json.dumps(words).encode()
         time.restart()
         os.seed(1)
         self.world = World(scenario.CONNECTORS, 3)
@@ -123,17 +134,25 @@ class Rig:
 
     # --- lives
 
-    def live(self, story):
-        """Boot, and let the story happen. False if the power was cut before its end."""
+    def live(self, story, resumed=None):
+        """Boot, and let the story happen. False if the power was cut before its end.
+
+        A restart of the board ends it; `resumed`, or the same once more, goes on behind that.
+        """
         machine.attach(self.world)
+        machine.reset = _restart
         self.network.flash = self.flash
         link.Transport = self.network.transport
         log = None
         try:
+            self._choose()
+            Fitter.component = lambda _, name, row: self.scenario.component(self, name)
             self.app = App(self._board)
             log = self.app._log
             simulation.run(self._tell(story), self.flash)
             return True
+        except Restarted:
+            pass
         except PowerCut:
             return False
         except OSError as error:
@@ -143,6 +162,16 @@ class Rig:
         finally:
             self.logs.append(list(log.lines()) if log else [])
             self._power_off()
+        self.backend.note("restart")
+        self.network.up()
+        return self.live(resumed or story)
+
+    def _choose(self):
+        """What boot.py does; the firmware is the same, whichever slot it is in."""
+        boot_choice.records, boot_choice.running = None, boot_choice.FACTORY
+        if "boot" in self.scenario.regions:
+            boot_choice.records = boot_choice.Records(self.flash, *self.scenario.regions["boot"])
+            boot_choice.running = boot_choice.choose(boot_choice.records, self._board.mapped, False)
 
     async def _tell(self, story):
         self._task = asyncio.create_task(self.app.run())
@@ -247,3 +276,7 @@ class Rig:
         backend = self.backend
         start = time.ticks_ms()
         await self.until(lambda: time.ticks_ms() - max(start, backend.heard_at) >= seconds * 1000, within_s)
+
+
+def _restart(cause=0):
+    raise Restarted

@@ -12,7 +12,7 @@ import books
 
 class Scenario:
     BLOCK_SIZE = 4096
-    BLOCKS = {"filesystem": 16, "journal": 8, "cache": 4, "cards": 16}
+    BLOCKS = {"filesystem": 16, "journal": 8, "cache": 4, "cards": 16, "update": 3}
     FROM_BLANK = False  # else the station has been online once before
     CONNECTORS = 1
     SETTINGS = {}  # of the provisioning
@@ -26,6 +26,16 @@ class Scenario:
         for name, blocks in self.BLOCKS.items():
             self.regions[name] = (self.blocks, blocks)
             self.blocks += blocks
+
+    def provision(self, words):
+        """What the provisioning has beyond the usual."""
+
+    def component(self, rig, name):
+        """The component of the station that is called so, as the board's update sees it."""
+        raise ValueError("no component " + name)
+
+    async def resumed(self, rig):
+        """The rest of the story, behind a restart of the board that the story itself has led to."""
 
     async def recover(self, rig):
         """The life after a power cut."""
