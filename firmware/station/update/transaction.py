@@ -70,7 +70,7 @@ class Part:
 
 
 class Transaction:
-    """`journal` None: of a board without updates. `components`: by name. `restart()` returns, the board restarts soon."""
+    """`journal`: None on a board without updates. `components`: by name. `restart()` returns, a restart comes soon."""
 
     def __init__(
         self,
