@@ -125,6 +125,14 @@ def of_update():
         yield f"update.{name}_heap", update[f"{name}_heap"], "B", "<= 16384", "needed at once"
     yield "update.package_heap", update["package_heap"], "B", "<= 16384", "reading a package, 4 KiB buffer included"
     yield "update.payload_kib_ms", update["package_kib_ms"], "ms", None, "1 KiB of payload, hashed and handed on"
+    import station_update
+
+    whole = station_update.measure()
+    http, https = whole["http"], whole["https"]
+    yield "update.heap_extra", http["heap_extra"], "B", "<= 16384", "above idle, on the 64-bit unix port, code included"
+    yield "update.heap_extra_https", https["heap_extra"], "B", None, "the same with TLS to the server of the package"
+    yield "update.write_amplification", http["write_amplification"], "", "<= 1.1", "bytes programmed by byte of package"
+    yield "update.activate_s", http["activate_s"], "s", None, "from Installing to Available; it compiles nothing"
 
 
 def of_emulated_board():

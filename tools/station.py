@@ -23,7 +23,7 @@ def main():
     parser.add_argument("provision", metavar="PROVISION.json", help="who the station is and whom it talks to")
     parser.add_argument("--state", required=True, metavar="DIR", help="flash and world; created if absent")
     parser.add_argument("--control", type=int, default=0, metavar="PORT", help="control port, 0: any free one")
-    parser.add_argument("--heap", default="1M", metavar="SIZE", help="MicroPython's heap: 512K, 1M, … (1M)")
+    parser.add_argument("--heap", default="1280K", metavar="SIZE", help="MicroPython's heap: 512K, 2M, … (1280K)")
     parser.add_argument("--extension", metavar="FILE.py", help="a vendor extension to load, see boards/unix/README.md")
     parser.add_argument("--poles", type=int, choices=(1, 2), default=1, help="coils of each contactor (1)")
     parser.add_argument("--pilot", choices=("held", "gated"), default="held", help="front end of the pilots (held)")

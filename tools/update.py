@@ -41,8 +41,10 @@ INTERRUPTED = 130
 class Offer:
     """A web server with one file, whose ranges and ETag let a broken download go on."""
 
-    def __init__(self, path):
+    def __init__(self, path, context=None):
+        """`context`: for TLS."""
         self.url = None
+        self._context = context
         self._path = path
         self._runner = None
 
@@ -51,8 +53,8 @@ class Offer:
         app.router.add_get("/" + self._path.name, lambda request: web.FileResponse(self._path))
         self._runner = web.AppRunner(app)
         await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, 0).start()
-        self.url = f"http://{HOST}:{self._runner.addresses[0][1]}/{self._path.name}"
+        await web.TCPSite(self._runner, HOST, 0, ssl_context=self._context).start()
+        self.url = f"{'https' if self._context else 'http'}://{HOST}:{self._runner.addresses[0][1]}/{self._path.name}"
         return self
 
     async def __aexit__(self, *_):

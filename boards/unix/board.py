@@ -78,6 +78,7 @@ def setup(
     _world = World(count, phases, state_dir + "/world.json", poles, meter, addresses)
     _poles, _pilot_kind = poles, pilot
     _control_port = control_port
+    _world.flash = _flash
     machine.attach(_world)
     if line:
         _world.plug_line(_LINE, Tty(line))

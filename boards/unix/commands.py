@@ -231,6 +231,7 @@ class Commands:
         """The firmware's view, and beside it what the world really is like."""
         state = self._app.snapshot()
         state["at_ms"] = self._world.now()
+        state["flash_programmed"] = self._world.flash.bytes_programmed if self._world.flash else 0
         connectors = {row["id"]: row for row in state.get("connectors", ())}
         state["connectors"] = []
         for row in self._world.describe():

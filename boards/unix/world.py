@@ -46,6 +46,7 @@ class World:
         outlets = [Outlet(i + 1, phases, self.now, self.save, poles, meter, addresses[i]) for i in range(connectors)]
         self.outlets = tuple(outlets)
         everywhere = tuple([outlet.number for outlet in self.outlets])
+        self.flash: object = None  # the board's, which counts what is programmed
         self._lines: dict = {}  # UART: a device that does not belong to the simulated world
         self._readers = {0: Reader(everywhere)}
         if connectors > 1:

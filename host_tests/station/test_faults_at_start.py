@@ -32,7 +32,7 @@ from tools.provisioning import provisioning
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MICROPYTHON = Path(sys.executable).with_name("micropython")
-FILES = ("availability.json", "boots.json", "secret", "settings.json", "time.json")
+FILES = ("availability.json", "boots.json", "format.json", "secret", "settings.json", "time.json")
 BLOCK = 4096
 JOURNAL = 256 * BLOCK  # where it begins in the flash
 JOURNAL_END = 512 * BLOCK

@@ -466,14 +466,14 @@ async def test_two_stations_side_by_side(csms, make_csms, station):
 # --- memory
 
 
-async def test_whole_sessions_on_two_connectors_in_a_heap_of_1_mib(csms, station):
+async def test_whole_sessions_on_two_connectors_in_a_heap_of_1280_kib(csms, station):
     settings = {
         **CALM,
         "MeterValueSampleInterval": "60",
         "MeterValuesSampledData": "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage",
         "StopTxnSampledData": "Energy.Active.Import.Register",
     }
-    box = await station(connectors={"count": 2}, heap="1M", settings=settings)
+    box = await station(connectors={"count": 2}, heap="1280K", settings=settings)
     await online(csms, box)
     for _ in range(2):
         one = await begin(csms, box, 1, "CARD-1")
@@ -493,5 +493,5 @@ async def test_whole_sessions_on_two_connectors_in_a_heap_of_1_mib(csms, station
     assert len(csms.transcript.calls("MeterValues")) >= 20
     state = await box.state()
     assert state["restarts"] == {}
-    assert state["heap_bytes"] < 1 << 20
+    assert state["heap_bytes"] < 1280 << 10
     assert not [text for text in box.log if "ERROR" in text or "MemoryError" in text]

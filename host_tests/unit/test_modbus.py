@@ -2,7 +2,18 @@
 
 import unittest
 
-from station.drivers.modbus import ModbusError, ModbusException, crc16, find, parse, request, unpack
+from station.drivers.modbus import (
+    ModbusError,
+    ModbusException,
+    crc16,
+    find,
+    parse,
+    reply_size,
+    request,
+    unpack,
+    write_file,
+    write_registers,
+)
 
 ASKED = request(1, 4, 0, 2)
 
@@ -26,6 +37,40 @@ class TestModbus(unittest.TestCase):
     def test_known_requests(self):
         self.assertEqual(request(17, 3, 0x006B, 3), b"\x11\x03\x00\x6b\x00\x03\x76\x87")
         self.assertEqual(request(1, 4, 0, 2), b"\x01\x04\x00\x00\x00\x02\x71\xcb")
+
+    def test_known_writes(self):
+        """Modbus Application Protocol 1.1b3 §6.12, §6.15, their examples."""
+        self.assertEqual(
+            write_registers(1, 1, b"\x00\x0a\x01\x02")[:-2], b"\x01\x10\x00\x01\x00\x02\x04\x00\x0a\x01\x02"
+        )
+        data = b"\x06\xaf\x04\xbe\x10\x0d"
+        self.assertEqual(write_file(1, 4, 7, data)[:-2], b"\x01\x15\x0d\x06\x00\x04\x00\x07\x00\x03" + data)
+
+    def test_refuses_impossible_writes(self):
+        for wrong in ((1, 0, b""), (1, 0, b"x"), (1, 0, bytes(248)), (1, 65535, bytes(4)), (0, 0, bytes(2))):
+            with self.assertRaises(ValueError):
+                write_registers(*wrong)
+        for wrong in (
+            (1, 0, 0, bytes(2)),
+            (1, 1, 9999, bytes(4)),
+            (1, 1, 0, b"x"),
+            (1, 1, 0, bytes(246)),
+            (1, 1, 0, b""),
+        ):
+            with self.assertRaises(ValueError):
+                write_file(*wrong)
+
+    def test_replies_to_writes(self):
+        asked = write_registers(1, 1, bytes(4))
+        good = framed(1, 16, 0, 1, 0, 2)
+        self.assertEqual(reply_size(asked), len(good))
+        self.assertEqual((find(good, len(good), asked), bytes(parse(good, asked))), (0, b""))
+        self.assertEqual(find(asked, len(asked), asked), -1, "our own request, heard back")
+        asked = write_file(1, 4, 7, b"abcd")
+        self.assertEqual((find(asked, len(asked), asked), bytes(unpack(asked, 0))), (0, b""))
+        self.assertEqual(find(asked, len(asked), asked, len(asked)), -1, "where the line echoes")
+        self.assertEqual(find(asked * 2, 2 * len(asked), asked, len(asked)), len(asked))
+        self.assertEqual(find(framed(1, 0x95, 4), 5, asked), 0)
 
     def test_refuses_impossible_requests(self):
         for wrong in (

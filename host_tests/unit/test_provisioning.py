@@ -56,6 +56,48 @@ class ProvisioningTest(unittest.TestCase):
             expected = "expected a date-time such as 2026-11-22T11:00:00Z, got %r" % (wrong,)
             self.refuses_value("identity", "provisioned_at", wrong, "identity.provisioned_at: " + expected)
 
+    def test_components(self):
+        self.assertEqual(self.parse(example()).components, {})
+        given = example()
+        url, pem = "https://192.168.7.1:8443/update", "-----BEGIN CERTIFICATE-----x"
+        given["components"] = {
+            "router": {"url": url, "certificate": pem},
+            "charge_controller": {"address": 32},
+            "plc": {"address": 33, "baudrate": 19200},
+        }
+        wanted = {"router": (url, pem), "charge_controller": (32, None), "plc": (33, 19200)}
+        self.assertEqual(self.parse(given).components, wanted)
+
+    def test_components_that_are_none(self):
+        pem = "-----BEGIN CERTIFICATE-----x"
+        each = "components.router: expected url and certificate, or address and perhaps baudrate, got "
+        for row, expected in (
+            ({}, each + "[]"),
+            ({"url": "https://a"}, each + "['url']"),
+            ({"address": 1, "url": "https://a", "certificate": pem}, each + "['address', 'certificate', 'url']"),
+            (
+                {"url": "http://a/b", "certificate": pem},
+                "components.router.url: expected a URL https://… without a slash at its end, got 'http://a/b'",
+            ),
+            ({"address": 248}, "components.router.address: expected a whole number from 1 to 247, got 248"),
+            (
+                {"address": 1, "speed": 1},
+                "components.router.speed: unknown key, expected one of url, certificate, address, baudrate",
+            ),
+            (7, "components.router: expected an object, got 7"),
+        ):
+            given = example()
+            given["components"] = {"router": row}
+            self.refuses(given, expected)
+        for name in ("application", "base", "", "x" * 33, "a b"):
+            given = example()
+            given["components"] = {name: {"address": 1}}
+            with self.assertRaises(ProvisioningError) as caught:
+                self.parse(given)
+            self.assertIn("components: expected a name of 1 to 32", str(caught.exception))
+        given["components"] = {str(number): {"address": 1 + number} for number in range(8)}
+        self.refuses(given, "components: expected at most 7, got 8")
+
     def test_a_meter(self):
         result = self.parse(example())
         found = (result.meter_type, result.meter_address, result.meter_baudrate, result.meter_parity)
