@@ -11,6 +11,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
+import station_update
 import trustme
 
 from tools import build_qemu, emulator
@@ -127,6 +128,17 @@ def figures():
         None,
         "in use after boot; MicroOcpp: 10.9 kB idle, 21.9 kB peak",
     )
+    update = station_update.measure("qemu_mps2")
+    extra = update["http"]["heap_extra"]
+    yield (
+        "update.heap_extra",
+        extra,
+        "B",
+        f"<= {16 * KIB}",
+        "above idle, over http; everything that it imports included",
+    )
+    extra = update["https"]["heap_extra"]
+    yield "update.heap_extra_https", extra, "B", None, "the same with a second TLS connection"
     for connectors in (1, 2):
         value = least(image, 0, connectors=connectors)
         yield f"qemu.heap_least.boot.{connectors}", value, "KiB", None, "until online, models included"

@@ -12,7 +12,7 @@ import unittest
 import packages
 from packages import KEY, PACKAGE
 from station.update import cose, version
-from station.update.envelope import MANIFEST, WRAPPER, Package
+from station.update.envelope import Package
 from station.update.manifest import Component
 from station.update.payload import Payload
 from station.update.refused import Refused
@@ -35,8 +35,8 @@ class Sink:
         return b"".join([piece for other, _, piece in self.pieces if other == name])
 
 
-def package(sink, keys=(KEY,), sequence=12, buffer=None):
-    sink.package = Package(keys, packages.inventory(), sequence, sink, buffer)
+def package(sink, keys=(KEY,), sequence=12):
+    sink.package = Package(keys, packages.inventory(), sequence, sink)
     return sink.package
 
 
@@ -112,13 +112,6 @@ class TestPackage(_Case):
         with self.assertRaises(OSError):
             feed(found, PACKAGE)
         self.assertEqual(self.refused(found.finish).reason, "Truncated")
-
-    def test_the_buffer_may_be_lent(self):
-        buffer = bytearray(WRAPPER + MANIFEST)
-        for _ in range(2):
-            found = package(Sink(), buffer=buffer)
-            feed(found, PACKAGE)
-            found.finish()
 
     def test_a_payload_leaves_nothing_in_memory(self):
         """The heap at its 10th byte and at its 290th, when each byte comes by itself."""

