@@ -4,6 +4,8 @@ VENV   := build/venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BOARD  ?= qemu_mps2
+# the tests wait for most of their time
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)')
 # pytest takes more words from here: make test T="-k boot -x"
 T      ?=
 
@@ -33,7 +35,7 @@ package: $(READY) ## a signed package for updates: DESCRIPTION=… KEY=… [OUT=
 	@$(BIN)/python -m tools.pack make "$(DESCRIPTION)" --key "$(KEY)" $(if $(OUT),--out "$(OUT)")
 
 test: $(READY) lint ## lint, then every test in host_tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile --ignore=host_tests/board host_tests $(T)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=host_tests/board host_tests $(T)
 
 test-board: $(READY) ## the tests of the emulated board; fetches a compiler, QEMU and MicroPython's sources
 	@$(BIN)/python -m pytest -n auto --dist loadgroup host_tests/board $(T)
