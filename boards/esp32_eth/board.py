@@ -41,6 +41,7 @@ _ALARM = const(14)
 _PILOT_ZERO = const(23997)
 _PILOT_SPAN_MV = const(19412)
 
+COMPONENT_LINE = "meter"  # key of the UART: the charge controller is on the meters' RS-485
 _UARTS = {
     "meter": {"id": 1, "tx": 17, "rx": 5, "direction": 33},
     "reader": {"id": 2, "tx": 2, "rx": 15, "direction": None},

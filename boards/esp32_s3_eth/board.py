@@ -38,6 +38,7 @@ _ENCLOSURE = const(21)
 _PILOT_ZERO = const(31710)
 _PILOT_SPAN_MV = const(15500)
 
+COMPONENT_LINE = "meter"  # key of the UART: the charge controller is on the meters' RS-485
 _UARTS = {
     "meter": {"id": 1, "tx": 38, "rx": 39, "direction": 40},
     "reader": {"id": 2, "tx": 41, "rx": 42, "direction": None},

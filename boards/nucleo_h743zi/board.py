@@ -64,6 +64,7 @@ _PILOT_ZERO = const(32768)
 _PILOT_SPAN_MV = const(16500)
 
 # The port knows the pins of a UART and of a SPI bus by its number.
+COMPONENT_LINE = "meter"  # key of the UART: the charge controller is on the meters' RS-485
 _UARTS = {"meter": {"id": 2, "direction": _PINS.D4}, "reader": {"id": 6, "direction": None}}
 _SPIS = {"reader": {"id": 4}}
 

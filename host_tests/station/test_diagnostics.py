@@ -2,9 +2,11 @@
 
 import functools
 import re
+import ssl
 
 import pytest
 import pytest_asyncio
+import trustme
 from aiohttp import web
 from sessions import CALM, begin, finish, leap, logged, notified, online
 from test_download_ftp import server as ftp_server
@@ -43,6 +45,32 @@ statuses = functools.partial(notified, "DiagnosticsStatusNotification")
 
 async def ask(csms, location, **more):
     return (await csms.call("GetDiagnostics", location=location, **more))["fileName"]
+
+
+async def test_a_server_that_is_not_trusted(csms, station, files):
+    """It is told at once, not after the patience for one that takes nothing."""
+    authority, other = trustme.CA(), trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    other.issue_cert("127.0.0.1").configure_cert(context)
+    box = await station(settings=CALM, update={"ca": authority.cert_pem.bytes().decode()})
+    await online(csms, box)
+    async with serving([("PUT", "/{name:.*}", files.put)], context) as url:
+        await ask(csms, url + "/logs/")
+        await statuses(csms, "Uploading", "UploadFailed")
+        await logged(box, "diagnostics: .*TLS: .*not correctly signed")
+    assert not files.came
+
+
+async def test_over_https(csms, station, files):
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    box = await station(settings=CALM, update={"ca": authority.cert_pem.bytes().decode()})
+    await online(csms, box)
+    async with serving([("PUT", "/{name:.*}", files.put)], context) as url:
+        name = await ask(csms, url + "/logs/")
+        await statuses(csms, "Uploading", "Uploaded")
+    assert "charge point: CP-1" in files.came[f"/logs/{name}"]
 
 
 async def test_the_file_says_what_the_station_knows(csms, station, files):

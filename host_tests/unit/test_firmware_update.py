@@ -1,7 +1,6 @@
 """update/firmware_update.py: what the backend is told when something of our own is in the way."""
 
 import asyncio
-import os
 import unittest
 
 import ramdisk
@@ -61,13 +60,16 @@ class FirmwareUpdateTest(unittest.TestCase):
             self.point,
             {"FirmwareInstallWait": 1},
             self.clock,
-            lambda: self.installer(),
+            self.make_installer,
             None,
             lambda: True,
             self.told.append,
             lambda: self.heard,
             self.log,
         )
+
+    def make_installer(self):
+        return self.installer()
 
     def run_until(self, condition, looks=400):
         async def main():
@@ -82,17 +84,12 @@ class FirmwareUpdateTest(unittest.TestCase):
         asyncio.run(main())
 
     def test_a_wish_that_cannot_be_stored_is_refused(self):
-        with open(ramdisk.MOUNT + "/full", "wb") as file:
-            try:
-                while True:
-                    file.write(bytes(1024))
-            except OSError:
-                pass
+        self.flash.dead = True
         self.assertFalse(self.update.request(*WISH))
         self.assertEqual(self.told, ["InstallationFailed"])
         self.assertIn("cannot be stored", self.log.at("error")[0])
         self.assertEqual(self.update.told(), "")
-        os.remove(ramdisk.MOUNT + "/full")
+        self.flash.dead = False
         self.assertTrue(self.update.request(*WISH))
 
     def test_it_says_what_it_waits_for(self):

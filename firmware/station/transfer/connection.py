@@ -61,6 +61,8 @@ class Connection:
             await asyncio.wait_for_ms(self._transport.drained(), STALL_MS)
         except asyncio.TimeoutError:
             raise TransferError("the server took nothing for %d s" % (STALL_MS // 1000))
+        except OSError as error:
+            raise self._failed(error)
 
     def close(self) -> None:
         if self._pump:

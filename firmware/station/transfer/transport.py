@@ -71,6 +71,7 @@ class Transport:
         self._drained = asyncio.Event()
         self._drained.set()
         self.kept = 0  # bytes still to be written
+        self.failure: "OSError | None" = None  # by which `pump` has ended
 
     async def open(
         self, host: str, port: int, context: "ssl.SSLContext | None" = None, timeout_ms: int = 30_000
@@ -147,19 +148,27 @@ class Transport:
 
     async def pump(self) -> None:
         """Writes what was kept, for ever. Raises OSError, also when the peer takes nothing for WRITE_TIMEOUT_MS."""
-        while True:
-            await self._to_write.wait()
-            self._to_write.clear()
-            while self._kept:
-                await self._writable_in_time(self._stream, WRITE_TIMEOUT_MS)
-                chunk = self._kept[0]
-                count = self._write(chunk)
-                self.kept -= count
-                if count == len(chunk):
-                    self._kept.pop(0)
-                elif count:
-                    self._kept[0] = memoryview(chunk)[count:]
-            self._drained.set()
+        try:
+            while True:
+                await self._to_write.wait()
+                self._to_write.clear()
+                await self._write_kept()
+                self._drained.set()
+        except OSError as error:
+            self.failure = error
+            self._drained.set()  # whoever waits learns of it by `drained`
+            raise error
+
+    async def _write_kept(self) -> None:
+        while self._kept:
+            await self._writable_in_time(self._stream, WRITE_TIMEOUT_MS)
+            chunk = self._kept[0]
+            count = self._write(chunk)
+            self.kept -= count
+            if count == len(chunk):
+                self._kept.pop(0)
+            elif count:
+                self._kept[0] = memoryview(chunk)[count:]
 
     async def _writable_in_time(self, stream: "object", timeout_ms: int) -> None:
         self._waiter = asyncio.create_task(_writable(stream))
@@ -169,8 +178,10 @@ class Transport:
             raise OSError(errno.ETIMEDOUT)
 
     async def drained(self) -> None:
-        """Waits until the socket has taken everything, or `close()`."""
+        """Waits until the socket has taken everything, or `close()`. Raises the OSError by which `pump` has ended."""
         await self._drained.wait()
+        if self.failure:
+            raise self.failure
 
     def close(self) -> None:
         """Harmless if repeated. What was kept is lost."""

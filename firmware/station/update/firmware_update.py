@@ -82,13 +82,20 @@ class FirmwareUpdate:
             point.withhold(True)
 
     def request(self, location: str, retrieve_at: int, retries: int, retry_interval: int) -> bool:
-        """The backend wishes for an update, not before `retrieve_at` (s since 1970). False: one is being installed."""
+        """The backend wishes for an update, not before `retrieve_at` (s since 1970).
+
+        False: one is being installed, or the wish cannot be stored, which is told.
+        """
         if self.is_installing:
             self._log.warning("update", "not now: one is being installed")
             return False
-        self._status = ""  # of the one before: its place is with the backend now
+        before = self._job
         self._job = {"location": location, "at": retrieve_at, "retries": retries, "interval": retry_interval}
-        self._save()
+        if not self._save():
+            self._job = before
+            self._tell("InstallationFailed")
+            return False
+        self._status = ""
         if self._task:
             self._replaced = True
             self._task.cancel()
@@ -102,10 +109,14 @@ class FirmwareUpdate:
 
     def told(self) -> str:
         """How far it is, for people; "" if there is nothing to tell."""
-        download = self._downloading
+        download, job = self._downloading, self._job
         if download:
             of = " of %d" % download.size if download.size >= 0 else ""
             return "downloading: %d%s bytes" % (download.received, of)
+        if job and not self._clock.is_set:
+            return "waiting for the clock"
+        if job and self._clock.now() < job["at"]:
+            return "waiting until " + self._clock.iso(job["at"])
         return self._transaction.told()
 
     def _is_unsettled(self) -> bool:
@@ -246,13 +257,16 @@ class FirmwareUpdate:
         self._save()
         self._tell(status)
 
-    def _save(self) -> None:
+    def _save(self) -> bool:
+        """Put it into the file; False, and the log says so, if that cannot be done."""
         kept: dict = {"sequence": self._sequence}
-        if self._job:
+        if self._job:  # then the outcome of the one before is with the backend, or on its way
             kept["job"] = self._job
-        if self._status:
+        elif self._status:
             kept["status"] = self._status
         try:
             atomic.replace_json(self._path, kept)
         except OSError as error:
             self._log.error("update", "what is to be done cannot be stored: %s", error)
+            return False
+        return True
