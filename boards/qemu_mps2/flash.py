@@ -26,6 +26,10 @@ class CutFlash:
         self.readblocks = self._flash.readblocks
         self.mapped = self._flash.mapped
 
+    @property
+    def bytes_programmed(self) -> int:
+        return self._flash.bytes_programmed
+
     def writeblocks(self, block: int, buf, offset: "int | None" = None):
         if offset is None:
             raise ValueError("this flash wants to be erased first")

@@ -12,6 +12,7 @@ import qemu
 _tests = __file__.rpartition("/board/")[0]
 sys.path.insert(0, _tests + "/unit")
 sys.path.insert(0, _tests + "/unit/lib")
+sys.path.append(_tests.rpartition("/")[0] + "/tools/components")
 os.chdir(_tests.rpartition("/")[0])  # as the unix port runs them
 
 import runner  # noqa: E402

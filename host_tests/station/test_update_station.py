@@ -111,6 +111,9 @@ FLAWS = {
     (CONTROLLER, "unsound"): "it is idle and not staged",
     (PLC, "unsound"): "it is idle and not staged",
     (PLC, "forgets"): "plc: ",
+    (PLC, "stalls"): "plc: the server (sent|took) nothing for 30 s",
+    (CONTROLLER, "forgets"): "charge_controller: ",
+    (CONTROLLER, "stalls"): "charge_controller: no reply",
 }
 
 
@@ -119,7 +122,10 @@ async def test_one_that_cannot_be_staged_changes_nothing(csms, station, plant, s
     box = await prepared(csms, station, plant)
     plant[name].flaw = flaw
     await offer(csms, server, package(tmp_path, NEW, name=None, beside=images(*NAMES)))
-    await statuses(csms, "Downloading", "InstallationFailed")
+    await statuses(csms, "Downloading")
+    if flaw == "stalls":
+        await stalled(csms, box, plant[name])
+    await statuses(csms, "InstallationFailed")
     await logged(box, "update: failed: .*" + FLAWS[name, flaw])
     assert plant.versions() == dict.fromkeys(NAMES, OLD)
     assert "activate" not in plant[ROUTER].log
@@ -129,6 +135,15 @@ async def test_one_that_cannot_be_staged_changes_nothing(csms, station, plant, s
     await offer(csms, server, tmp_path / f"{NEW}.suit")
     await statuses(csms, "Downloading", "Downloaded", "Installing", "Installed")
     assert plant.versions() == dict.fromkeys(NAMES, NEW)
+
+
+async def stalled(csms, box, device):
+    """Lets the board's patience with a component that stalls pass at once, as often as it is tried."""
+    while not device.is_silent:
+        await asyncio.sleep(0.02)
+    while not csms.transcript.calls("FirmwareStatusNotification", status="InstallationFailed"):
+        await box.advance(5)
+        await asyncio.sleep(0.05)
 
 
 BROKEN = {

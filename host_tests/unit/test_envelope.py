@@ -230,3 +230,31 @@ class TestVersions(unittest.TestCase):
         self.assertEqual(version.text((1, 2, 0, -1, 3)), "1.2.0-rc.3")
         self.assertEqual(version.text((2,), version.GREATER_EQUAL), ">= 2")
         self.assertEqual(version.text((1, 2, -3), version.LESSER), "< 1.2-alpha")
+
+
+class TestHeap(unittest.TestCase):
+    """A heap that has run for weeks: holes between blocks that stay, none of them large."""
+
+    HOLE = 2304  # bytes: what a download takes for itself in one piece, and some more
+
+    def test_a_package_is_read_in_holes(self):
+        gc.collect()
+        blocks = [None] * (gc.mem_free() // self.HOLE + 1)
+        count = 0
+        try:
+            while True:
+                blocks[count] = bytearray(self.HOLE)
+                count += 1
+        except MemoryError:
+            pass
+        for i in range(0, count, 2):
+            blocks[i] = None
+        gc.collect()
+        with self.assertRaises(MemoryError):
+            bytearray(2 * self.HOLE)
+        sink = Sink()
+        found = package(sink)
+        feed(found, *[memoryview(PACKAGE)[at : at + 512] for at in range(0, len(PACKAGE), 512)])
+        found.finish()
+        self.assertEqual(sink.payload("router"), packages.ROUTER)
+        self.assertEqual(sink.payload("application"), packages.APPLICATION)

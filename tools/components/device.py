@@ -208,9 +208,14 @@ class Device:
         self._listen()
         self.log.append(word)
 
+    @property
+    def is_silent(self):
+        """Has it stalled?"""
+        return self.flaw == "stalls" and self._came is not None and len(self._came[2]) * 2 >= self._came[0]
+
     def _listen(self):
         """Is there anybody?"""
-        if self.flaw == "stalls" and self._came and len(self._came[2]) * 2 >= self._came[0]:
+        if self.is_silent:
             raise Silence("it stalls")
         if self._mute:
             self._mute -= 1
