@@ -27,8 +27,8 @@ from tools.packing import PackError
 from tools.process import StationEnded, StationProcess
 from tools.provisioning import provisioning
 from tools.relay import BackendError, Local, Relay
+from tools.web import serving
 
-HOST = "127.0.0.1"
 LOOK_S = 0.5
 BAR = 32  # characters
 LIMIT_S = 900
@@ -38,27 +38,11 @@ PROGRESS = re.compile(r"downloading: (\d+) of (\d+) bytes")
 INTERRUPTED = 130
 
 
-class Offer:
-    """A web server with one file, whose ranges and ETag let a broken download go on."""
-
-    def __init__(self, path, context=None):
-        """`context`: for TLS."""
-        self.url = None
-        self._context = context
-        self._path = path
-        self._runner = None
-
-    async def __aenter__(self):
-        app = web.Application()
-        app.router.add_get("/" + self._path.name, lambda request: web.FileResponse(self._path))
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, 0, ssl_context=self._context).start()
-        self.url = f"{'https' if self._context else 'http'}://{HOST}:{self._runner.addresses[0][1]}/{self._path.name}"
-        return self
-
-    async def __aexit__(self, *_):
-        await self._runner.cleanup()
+@contextlib.asynccontextmanager
+async def offer(path, context=None):
+    """The URL of a file on a web server of this machine; a broken download of it can go on. `context`: for TLS."""
+    async with serving([("GET", "/" + path.name, lambda request: web.FileResponse(path))], context) as url:
+        yield f"{url}/{path.name}"
 
 
 class Screen:
@@ -108,14 +92,13 @@ class Screen:
             self._out.flush()
 
 
-async def install(backend, offer, screen, now=None):
+async def install(backend, location, screen):
     """One update from the wish to its outcome; the exit status."""
     since = await backend.frames()
     await _show_versions(backend, screen)
-    at = now or datetime.datetime.now(datetime.timezone.utc)
-    when = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    await backend.call("UpdateFirmware", location=offer.url, retrieveDate=when, retries=3, retryInterval=5)
-    screen.line(f"UpdateFirmware is sent: {offer.url}")
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    await backend.call("UpdateFirmware", location=location, retrieveDate=now, retries=3, retryInterval=5)
+    screen.line(f"UpdateFirmware is sent: {location}")
     told, shown = 0, {}
     while True:
         statuses = await backend.statuses(since)
@@ -187,9 +170,9 @@ async def update(words, screen):
             screen.line(f"a package with version {words.version} of everything is made of this working copy")
             path = workbench.package(folder, words.version)
         backend = relay or await stack.enter_async_context(own_station(screen))
-        offer = await stack.enter_async_context(Offer(path))
+        location = await stack.enter_async_context(offer(path))
         try:
-            return await asyncio.wait_for(install(backend, offer, screen), LIMIT_S)
+            return await asyncio.wait_for(install(backend, location, screen), LIMIT_S)
         except asyncio.TimeoutError:
             screen.problem(f"no outcome within {LIMIT_S} s")
             return 1

@@ -54,9 +54,9 @@ from station.supervisor import Supervisor
 from station.update.application import Application
 from station.update.firmware_update import FirmwareUpdate
 from station.update.health import Health
+from station.update.inventory import Inventory
 from station.update.slots import Slots
 from station.update.transaction import Transaction
-from station.update.versions import Versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -257,9 +257,9 @@ class App:
         self._transaction = Transaction(
             journal, components, self._health, lambda: self._shutdown.request("Soft"), self._settings, log
         )
-        self._versions = Versions(components, log)
-        self._transaction.on_end = self._versions.ask_again
-        self._settings.provide("ComponentVersions", self._versions.told)
+        self._inventory = Inventory(components, log)
+        self._transaction.on_end = self._inventory.changed
+        self._settings.provide("ComponentVersions", self._inventory.told)
 
     def _make_installer(self):
         """Takes its memory at the first update, and keeps it."""
@@ -269,7 +269,7 @@ class App:
         if not keys or not self._slots.available:
             raise OSError("no slots on this board" if keys else "no update.keys in the provisioning")
         if self._installer is None:
-            self._installer = Installer(self._components, keys, self._make_download, self._log)
+            self._installer = Installer(self._components, self._inventory, keys, self._make_download, self._log)
         return self._installer
 
     def _make_download(self, location: str):
@@ -364,7 +364,7 @@ class App:
         start("thinner", self._thinner.run)
         start("shutdown", self._shutdown.run)
         start("firmware", lambda: self.backend.while_online(self._firmware.run))
-        start("components", self._versions.run)
+        start("components", self._inventory.run)
         start("update", self._update.run)
         start("diagnostics", self._diagnostics.run)
         if self._slots.on_trial:

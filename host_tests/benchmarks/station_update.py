@@ -13,7 +13,8 @@ from tools.backend import Csms
 from tools.emulate import seen_from_board
 from tools.provisioning import provisioning
 from tools.run import station_of
-from tools.update import HOST, Offer
+from tools.update import offer
+from tools.web import HOST
 
 _WITHIN_S = 60
 _LOOK_S = 0.01
@@ -21,12 +22,12 @@ _HEAP = "2M"
 
 
 async def _measure(board, folder, path, context=None, ca=None):
-    async with Csms() as csms, Offer(path, context) as offer:
+    async with Csms() as csms, offer(path, context) as url:
         update = workbench.trust(board)
         if ca:
             update["ca"] = ca
         box = station_of(board)(provisioning(csms.url, update=update), folder, heap=_HEAP)
-        location = offer.url if board == "unix" else seen_from_board(offer.url)
+        location = url if board == "unix" else seen_from_board(url)
         async with box:
             await csms.status(1, "Available", _WITHIN_S)
             idle = min([(await box.state())["heap_bytes"] for _ in range(20)])

@@ -7,14 +7,14 @@ import pytest
 import pytest_asyncio
 import trustme
 from applications import VENDOR, WRONG, identity, package
+from offers import Shelf, update
 from sessions import begin, configuration, finish, notified, online
-from test_update_firmware import Server, update
-from web_server import serving
 
 from tools import emulator
 from tools.components.device import Device, image_of
 from tools.components.https import HttpsDevice
 from tools.components.plant import ROUTER, uuids
+from tools.web import serving
 
 BOARD = "qemu_mps2"
 CALM = {"WebSocketPingInterval": "0", "MeterValueSampleInterval": "0"}
@@ -25,11 +25,11 @@ statuses = functools.partial(notified, "FirmwareStatusNotification", within=NOTI
 @pytest_asyncio.fixture
 async def server():
     """The web server with the packages, over HTTPS; `ca` is whom to trust for it."""
-    it, authority = Server(), trustme.CA()
+    it, authority = Shelf(), trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(emulator.HOST).configure_cert(context)
     it.ca = authority.cert_pem.bytes().decode()
-    async with serving([("GET", "/{name}", it.get)], context) as url:
+    async with serving(it.handlers, context) as url:
         it.url = url.replace("127.0.0.1", emulator.HOST) + "/"
         yield it
 

@@ -13,12 +13,14 @@ against the standard fails the test too, unless the test clears `csms.violations
 
 import pytest
 import pytest_asyncio
+from offers import Shelf
 from sessions import wrong_steps
 
 from tools.backend import Csms
 from tools.frames import TAIL
 from tools.process import StationProcess
 from tools.provisioning import provisioning
+from tools.web import serving
 
 LOG_TAIL = 60
 SHOWN = pytest.StashKey()  # of an item: (title, callable giving text) of what a failure shows
@@ -50,6 +52,16 @@ async def make_csms(request):
 async def csms(make_csms):
     """A backend on a free port that accepts everything until it is told otherwise."""
     return await make_csms()
+
+
+@pytest_asyncio.fixture
+async def server():
+    """A web server with packages, see `offers.Shelf`."""
+    shelf = Shelf()
+    async with serving(shelf.handlers) as url:
+        shelf.url = url + "/"
+        yield shelf
+        shelf.hold.set()
 
 
 @pytest_asyncio.fixture

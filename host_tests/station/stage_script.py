@@ -19,6 +19,7 @@ from station.log import Log  # noqa: E402
 from station.storage.region import Region  # noqa: E402
 from station.update.application import Application  # noqa: E402
 from station.update.installer import Installer  # noqa: E402
+from station.update.inventory import Inventory  # noqa: E402
 from station.update.refused import Refused  # noqa: E402
 from station.update.slots import Slots  # noqa: E402
 
@@ -26,7 +27,8 @@ from station.update.slots import Slots  # noqa: E402
 async def stage(slots, path, words):
     key, vendor, kind = [binascii.unhexlify(words[name]) for name in ("key", "vendor", "class")]
     application = Application(slots, vendor, kind, lambda: (words["online"], True))
-    installer = Installer({application.name: application}, (key,), None, Log(256))
+    components = {application.name: application}
+    installer = Installer(components, Inventory(components, Log(256)), (key,), None, Log(256))
     with open(path, "rb") as file:
 
         async def read(buffer):

@@ -10,7 +10,8 @@ import trustme
 from aiohttp import web
 from sessions import CALM, begin, finish, leap, logged, notified, online
 from test_download_ftp import server as ftp_server
-from web_server import serving
+
+from tools.web import serving
 
 KEY = "a-secret-nobody-may-see"
 

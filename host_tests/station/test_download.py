@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 import trustme
 from aiohttp import web
-from web_server import serving
+
+from tools.web import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 MICROPYTHON = Path(sys.executable).with_name("micropython")

@@ -1,13 +1,10 @@
 """UpdateFirmware (OCPP 1.6 §5.19): a package from a web server becomes the application, or nothing changes."""
 
 import asyncio
-import datetime
-import functools
 
 import pytest
-import pytest_asyncio
-from aiohttp import web
-from applications import KEY, OTHER_KEY, WRONG, identity, package
+from applications import KEY, OTHER_KEY, WRONG, package
+from offers import UPDATE, statuses, update
 from sessions import (
     CALM,
     begin,
@@ -16,57 +13,11 @@ from sessions import (
     finish,
     leap,
     logged,
-    moment,
-    notified,
     online,
     quiet,
     told,
     until,
 )
-from web_server import serving
-
-KEYS = identity()
-UPDATE = {"keys": KEYS["key"], "vendor": KEYS["vendor"], "class": KEYS["class"]}
-
-
-class Server:
-    """A web server: `files[path]` is the file's path, `broken` counts how often it still answers 503."""
-
-    def __init__(self):
-        self.files = {}
-        self.broken = 0
-        self.asked = 0
-        self.hold = asyncio.Event()  # a file comes when it is set
-        self.hold.set()
-
-    async def get(self, request):
-        self.asked += 1
-        await self.hold.wait()
-        if self.broken:
-            self.broken -= 1
-            raise web.HTTPServiceUnavailable
-        if request.path not in self.files:
-            raise web.HTTPNotFound
-        return web.FileResponse(self.files[request.path])
-
-
-@pytest_asyncio.fixture
-async def server():
-    it = Server()
-    async with serving([("GET", "/{name}", it.get)]) as url:
-        it.url = url + "/"
-        yield it
-        it.hold.set()
-
-
-async def update(csms, location, seconds=-60, **more):
-    """The backend wishes for an update, so many seconds from now."""
-    at = moment(csms.now()) + datetime.timedelta(seconds=seconds)
-    words = {"location": location, "retrieveDate": at.strftime("%Y-%m-%dT%H:%M:%SZ"), **more}
-    assert await csms.call("UpdateFirmware", **words) == {}
-
-
-statuses = functools.partial(notified, "FirmwareStatusNotification")
 
 
 async def prepared(csms, station, **more):

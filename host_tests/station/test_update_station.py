@@ -4,21 +4,18 @@ All components become new, or all stay as they were, whatever one of them does.
 """
 
 import asyncio
-import functools
 
 import pytest
 import pytest_asyncio
 from applications import VENDOR, WRONG, package
-from sessions import CALM, begin, configuration, connector_is, finish, logged, notified, online, until
-from test_update_firmware import UPDATE, Server, update
-from web_server import serving
+from offers import UPDATE, statuses, update
+from sessions import CALM, begin, configuration, connector_is, finish, logged, online, until
 
 from tools.components.device import image_of
 from tools.components.https import self_signed
 from tools.components.plant import CONTROLLER, NAMES, PLC, ROUTER, Plant
 
 OLD, NEW = "1.0.0", "2.0.0"
-statuses = functools.partial(notified, "FirmwareStatusNotification")
 
 
 @pytest_asyncio.fixture
@@ -27,15 +24,6 @@ async def plant():
     await it.start()
     yield it
     await it.stop()
-
-
-@pytest_asyncio.fixture
-async def server():
-    it = Server()
-    async with serving([("GET", "/{name}", it.get)]) as url:
-        it.url = url + "/"
-        yield it
-        it.hold.set()
 
 
 async def prepared(csms, station, plant, **more):

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tools.components.device import PowerLost, Refusal, Silence
-
-HOST = "127.0.0.1"
+from tools.web import HOST, Server
 
 
 class HttpsDevice:
@@ -24,30 +23,26 @@ class HttpsDevice:
         """`host`: the address of this machine as the station sees it."""
         self.device = device
         self._host = host
-        self.key, self.certificate = self_signed(host)
-        self.url = None
-        self._runner = None
-        self._port = 0
+        key, self.certificate = self_signed(host)
+        handlers = [
+            ("GET", "/update/status", self._status),
+            ("PUT", "/update/image", self._image),
+            ("POST", "/update/{order}", self._order),
+        ]
+        self._server = Server(handlers, context(key, self.certificate))
         self._silent = asyncio.Event()  # is never set: who waits for it gets no answer
 
+    @property
+    def url(self):
+        return self._server.url.replace(HOST, self._host) + "/update"
+
     async def start(self):
-        """On a free port; after `stop` on the one that it had."""
-        app = web.Application(client_max_size=1 << 24)
-        app.router.add_get("/update/status", self._status)
-        app.router.add_put("/update/image", self._image)
-        app.router.add_post("/update/{order}", self._order)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, self._port, ssl_context=context(self.key, self.certificate))
-        await site.start()
-        self._port = self._runner.addresses[0][1]
-        self.url = f"https://{self._host}:{self._port}/update"
+        """Its power comes."""
+        await self._server.start()
 
     async def stop(self):
         """Its power goes."""
-        runner, self._runner = self._runner, None
-        if runner:
-            await runner.cleanup()
+        await self._server.stop()
 
     async def _ask(self, request, action, *arguments):
         try:

@@ -1,6 +1,6 @@
 """Stages an update: every image of a signed package goes, verified, to its component, and nothing else is touched.
 
-    installer = Installer(components, keys, download, log)
+    installer = Installer(components, inventory, keys, download, log)
     manifest, parts = await installer.stage(read, sequence_number)     raises Refused, ComponentError, OSError: nothing
                                                                        of it would be run
     await installer.discard()                                          the same when it is not wanted any more
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from typing import Any, Awaitable, Callable, Sequence
 
     from station.log import Log
-    from station.update.components import Component, Status
+    from station.update.components import Component
+    from station.update.inventory import Inventory
     from station.update.manifest import Component as Declared
     from station.update.manifest import Manifest
 
@@ -37,11 +38,13 @@ class Installer:
     def __init__(
         self,
         components: "dict[str, Component]",
+        inventory: "Inventory",
         keys: "Sequence[bytes]",
         download: "Callable[[str], Any]",
         log: "Log",
     ) -> None:
         self._components = components
+        self._inventory = inventory
         self._keys = keys
         self._download = download
         self._log = log
@@ -56,7 +59,7 @@ class Installer:
         Raises Refused with the reason, ComponentError, OSError if the flash or `read` fails.
         """
         self._begun = []
-        found = await self._look()
+        found = await self._inventory.look()
         package = Package(self._keys, found, sequence_number, self._write)
         try:
             await self._read(read, package)
@@ -83,17 +86,6 @@ class Installer:
                 await component.discard()
             except ComponentError as error:
                 self._log.warning("update", "%s", error)
-
-    async def _look(self) -> "dict[str, Status | None]":
-        """What each component says of itself; None if it does not answer."""
-        found: "dict[str, Status | None]" = {}
-        for name, component in self._components.items():
-            try:
-                found[name] = await component.status()
-            except ComponentError as error:
-                self._log.warning("update", "%s", error)
-                found[name] = None
-        return found
 
     async def _read(self, read, sink) -> None:
         while True:

@@ -1,15 +1,73 @@
-"""Whether a package fits the station: `check(manifest, inventory, sequence_number)` raises Refused if not.
+"""What the station consists of: `Inventory` asks each component, `check` says whether a package fits what they answer.
 
-`inventory` is what each component says of itself, by name; None for one that does not answer.
+inventory = Inventory(components, log)
+found = await inventory.look()       what each says of itself, by name; None for one that does not answer
+check(manifest, found, sequence_number)                      raises Refused
+inventory.told()                     the versions as they were heard last, for whoever must know without waiting
+await inventory.run()                the task that keeps them fresh
 """
 
+import asyncio
+
+from micropython import const
+
 from station.update import version
+from station.update.components import ComponentError
 from station.update.refused import CLASS, COMPONENT, SEQUENCE, SIZE, VENDOR, VERSION, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from station.update.components import Status
+    from station.log import Log
+    from station.update.components import Component, Status
     from station.update.manifest import Manifest
+
+_SOON_S = const(60)  # until they are asked again, if one has not answered
+_AGAIN_S = const(3600)
+
+
+class Inventory:
+    """`components`: by name."""
+
+    def __init__(self, components: "dict[str, Component]", log: "Log") -> None:
+        self._components = components
+        self._log = log
+        self._heard: "dict[str, str]" = {}  # versions
+        self._silent: "set[str]" = set()
+        self._changed = asyncio.Event()
+
+    def told(self) -> str:
+        """ "application 1.2.0,router 2.1.0", "?" for the version of one that does not answer."""
+        return ",".join([name + " " + self._heard.get(name, "?") for name in sorted(self._components)])
+
+    async def look(self) -> "dict[str, Status | None]":
+        """Ask each of them."""
+        found: "dict[str, Status | None]" = {}
+        for name, component in self._components.items():
+            try:
+                status = found[name] = await component.status()
+                self._heard[name] = version.text(status.version)
+                self._silent.discard(name)
+            except ComponentError as error:
+                found[name] = None
+                self._heard.pop(name, None)
+                if name not in self._silent:
+                    self._log.warning("components", "%s", error)
+                    self._silent.add(name)
+        return found
+
+    def changed(self) -> None:
+        """They may have other versions now."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """The task: asks at the start, when they may have changed, and now and then."""
+        while True:
+            self._changed.clear()
+            await self.look()
+            try:
+                await asyncio.wait_for(self._changed.wait(), _SOON_S if self._silent else _AGAIN_S)
+            except asyncio.TimeoutError:
+                pass
 
 
 def check(manifest: "Manifest", inventory: "dict[str, Status | None]", sequence_number: int) -> None:
