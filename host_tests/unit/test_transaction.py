@@ -6,15 +6,19 @@ import time
 import unittest
 
 import boot_choice
+import ramdisk
 from boot_choice import Records, choose
 from device import IDLE, PHASES, Device, image_of
+from esp32_chip import PENDING, Chip, Places
+from esp32_chip import image_of as image_of_base
 from fakes import FakeLog
 from flashes import WAYS, CuttableFlash, PowerCut
 from sisters import Sister
 from station.storage.journal import Journal
 from station.storage.region import Region
-from station.update import components, transaction
+from station.update import components, transaction, version
 from station.update.application import Application
+from station.update.base import Base
 from station.update.health import Health
 from station.update.slots import Slots
 from station.update.transaction import Part, Transaction
@@ -63,13 +67,17 @@ class _Case(unittest.TestCase):
         boot_choice.running = choose(boot_choice.records, self.mapped, False)
         self.slots = Slots(lambda name: Region(self.flash, *REGIONS[name]), OLD, self.log)
         self.health = Health(lambda: self.is_online, lambda: True)
-        self.components = {"application": Application(self.slots, VENDOR, KIND, self.health.now)}
-        for name, device in self.devices.items():
-            self.components[name] = Sister(name, device)
+        self.components = self.make_components()
         journal = Journal(Region(flash, *REGIONS["update"]), self.log)
         journal.mount()
         settings = {"FirmwareProbation": 30}
         self.transaction = Transaction(journal, self.components, self.health, self.restart, settings, self.log)
+
+    def make_components(self):
+        found = {"application": Application(self.slots, VENDOR, KIND, self.health.now)}
+        for name, device in self.devices.items():
+            found[name] = Sister(name, device)
+        return found
 
     def mapped(self, slot):
         first, blocks = REGIONS[boot_choice.NAMES[slot]]
@@ -80,11 +88,13 @@ class _Case(unittest.TestCase):
 
     # --- what happens
 
+    def image(self, name):
+        """The new one of a component."""
+        return IMAGE if name == "application" else image_of(NEW, 300)
+
     async def install(self, order):
         """Stage all of these, and do it."""
-        images, parts = {}, []
-        for name in order:
-            images[name] = IMAGE if name == "application" else image_of(NEW, 300)
+        images, parts = {name: self.image(name) for name in order}, []
         for name in order:
             component, image = self.components[name], images[name]
             await component.begin(len(image), hashlib.sha256(image).digest())
@@ -129,6 +139,54 @@ class _Case(unittest.TestCase):
         found = self.runs()
         for name in order:
             self.assertEqual(found[name], wanted, (name, found, self.log.lines))
+
+    # --- the power goes
+
+    def count(self, order, **flaws):
+        self.new_station(**flaws)
+        self.total = 0
+        begin = self.start
+
+        def counting(flash):
+            self.total += self.flash.operations
+            begin(flash)
+
+        self.start = counting
+        try:
+            self.live(self.install(order))
+        finally:
+            del self.start
+        return self.total + self.flash.operations
+
+    def settle(self, order, wanted):
+        """After the cut the board lives on; the set is whole, and told as what it is."""
+        self.live(self.go_on())
+        found = self.runs()
+        kinds = sorted({found[name] for name in order})
+        self.assertEqual(len(kinds), 1, (found, self.log.lines))
+        outcome = self.transaction.outcome
+        if outcome is not None:
+            self.assertEqual(kinds[0], NEW if outcome[0] else OLD)
+        if wanted:
+            self.assertIn(kinds[0], wanted)
+
+    def cut_at(self, n, way, order):
+        """Live until the n-th operation, which may lie in a later life. False if there is none."""
+        task = self.install(order)
+        for _ in range(6):
+            before = self.flash.operations
+            self.flash.cut(n, way)
+            try:
+                asyncio.run(task)
+                return False
+            except PowerCut:
+                self.start(self.flash.after())
+                return True
+            except Restart:
+                n -= self.flash.operations - before
+                self.start(self.flash.after())
+                task = self.go_on()
+        return False
 
 
 ORDER = ("router", "application", "controller")
@@ -241,36 +299,86 @@ class TestOutcome(_Case):
         self.assertIn("rolled back: controller: its self-test failed", self.transaction.told())
 
 
+class TestBase(_Case):
+    """The base image and the application, each with a restart of the board, and a component behind them."""
+
+    ORDER = ("base", "application", "controller")
+
+    def setUp(self):
+        ramdisk.mount()
+        super().setUp()
+
+    def tearDown(self):
+        super().tearDown()
+        ramdisk.unmount()
+
+    def new_station(self, **flaws):
+        self.chip = Chip(image_of_base(OLD))
+        super().new_station(**flaws)
+
+    def start(self, flash):
+        self.chip.boots()
+        super().start(flash)
+
+    def make_components(self):
+        found = super().make_components()
+        found["base"] = Base(Places(), VENDOR, KIND, ramdisk.MOUNT + "/base.json", self.log)
+        return found
+
+    def image(self, name):
+        return image_of_base(NEW) if name == "base" else super().image(name)
+
+    def runs(self):
+        found = super().runs()
+        found["base"] = version.text(asyncio.run(self.components["base"].status()).version)
+        return found
+
+    def stays(self, wanted):
+        """So it is after more restarts, too."""
+        for _ in range(3):
+            self.start(self.flash.after())
+            self.all_are(wanted, self.ORDER)
+
+    def test_all_become_new(self):
+        self.live(self.install(self.ORDER))
+        self.all_are(NEW, self.ORDER)
+        self.stays(NEW)
+
+    def test_a_failure_behind_them_takes_both_back(self):
+        self.new_station(controller="sick")
+        self.live(self.install(self.ORDER))
+        self.all_are(OLD, self.ORDER)
+        self.assertIn("self-test", self.transaction.outcome[1])
+        self.stays(OLD)
+
+    def test_a_base_that_the_boot_loader_gives_up(self):
+        boots = self.chip.boots
+
+        def twice():
+            boots()
+            if self.chip.states[self.chip.running] == PENDING:  # it hangs, and the watchdog resets it
+                boots()
+
+        self.chip.boots = twice
+        self.live(self.install(self.ORDER))
+        self.all_are(OLD, self.ORDER)
+        self.assertEqual(self.transaction.outcome, (False, "base: it did not stay: the boot loader has gone back"))
+        self.stays(OLD)
+
+    def test_power_cuts(self):
+        total, cuts = self.count(self.ORDER), 0
+        for way in WAYS:
+            for n in range(1, total + 1):
+                self.new_station()
+                if not self.cut_at(n, way, self.ORDER):
+                    break
+                cuts += 1
+                self.settle(self.ORDER, None)
+        self.assertGreater(cuts, 50)
+
+
 class TestPowerCut(_Case):
     """The board at each program and erase of the journal and the boot records, a component at each change it keeps."""
-
-    def count(self, order, **flaws):
-        self.new_station(**flaws)
-        self.total = 0
-        begin = self.start
-
-        def counting(flash):
-            self.total += self.flash.operations
-            begin(flash)
-
-        self.start = counting
-        try:
-            self.live(self.install(order))
-        finally:
-            del self.start
-        return self.total + self.flash.operations
-
-    def settle(self, order, wanted):
-        """After the cut the board lives on; the set is whole, and told as what it is."""
-        self.live(self.go_on())
-        found = self.runs()
-        kinds = sorted({found[name] for name in order})
-        self.assertEqual(len(kinds), 1, (found, self.log.lines))
-        outcome = self.transaction.outcome
-        if outcome is not None:
-            self.assertEqual(kinds[0], NEW if outcome[0] else OLD)
-        if wanted:
-            self.assertIn(kinds[0], wanted)
 
     def test_the_board(self):
         cuts = 0
@@ -285,24 +393,6 @@ class TestPowerCut(_Case):
                     self.settle(order, (OLD,) if flaws else None)
         print("%d power cuts of the board" % cuts)
         self.assertGreater(cuts, 150)
-
-    def cut_at(self, n, way, order):
-        """Live until the n-th operation, which may lie in a later life. False if there is none."""
-        task = self.install(order)
-        for _ in range(6):
-            before = self.flash.operations
-            self.flash.cut(n, way)
-            try:
-                asyncio.run(task)
-                return False
-            except PowerCut:
-                self.start(self.flash.after())
-                return True
-            except Restart:
-                n -= self.flash.operations - before
-                self.start(self.flash.after())
-                task = self.go_on()
-        return False
 
     def test_a_component(self):
         cuts = 0

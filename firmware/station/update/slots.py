@@ -7,8 +7,6 @@ image was written in part is never run.
 
 import boot_choice
 
-from station.update.image_writer import ImageWriter
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
@@ -103,6 +101,8 @@ class Slots:
             raise RuntimeError("slots: %s is on trial" % self.running)
         self._slot = self._target()
         if self._writer is None:
+            from station.update.image_writer import ImageWriter  # takes its memory at the first update
+
             self._writer = ImageWriter()
         name = boot_choice.NAMES[self._slot]
         self._writer.begin(self._region_of(name), name)

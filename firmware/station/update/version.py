@@ -6,7 +6,9 @@
 
 from micropython import const
 
-from station.update.cbor import Reader
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from station.update.cbor import Reader
 
 GREATER, GREATER_EQUAL, EQUAL, LESSER_EQUAL, LESSER = const(1), const(2), const(3), const(4), const(5)
 NUMBERS = const(5)  # of a version, at most
@@ -15,7 +17,7 @@ _SIGNS = (">", ">=", "=", "<=", "<")
 _STAGES = ("rc", "beta", "alpha")
 
 
-def read(reader: Reader) -> "tuple[int, ...]":
+def read(reader: "Reader") -> "tuple[int, ...]":
     """A version, an array of integers. Raises CborError."""
     count = reader.array()
     if not 1 <= count <= NUMBERS:
