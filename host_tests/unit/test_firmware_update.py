@@ -125,6 +125,7 @@ class FirmwareUpdateTest(unittest.TestCase):
             self.assertTrue(self.update.request(WISH[0], 0, 0, 1))
             self.run_until(lambda: self.told == ["InstallationFailed"])
             self.assertFalse(self.point.withheld)
+            self.assertIn("failed: ", self.update.told())
             self.assertEqual(atomic.load_json(PATH, self.log).get("job"), None)
 
     def test_an_outcome_is_told_again_until_it_was_heard(self):

@@ -203,6 +203,7 @@ class TestOutcome(_Case):
             self.transaction.forget()
             self.start(self.flash.after())
             self.assertEqual((self.transaction.outcome, self.transaction.is_open), (None, False))
+            self.assertEqual(self.transaction.told(), "installed", "until the next begins")
 
     def test_whatever_one_does_all_stay_old(self):
         reasons = {
@@ -291,6 +292,44 @@ class TestOutcome(_Case):
         self.start(self.flash.after())
         self.assertFalse(self.transaction.is_open)
         self.assertIn("not in the provisioning", str(self.log.at("error")))
+
+    def test_two_who_proceed_at_once(self):
+        """The probation of an application goes on with it, and so does the task of updates."""
+
+        async def both():
+            task = asyncio.create_task(self.install(("router", "controller")))
+            while not self.transaction.is_open:
+                await self.sleep_ms(0)
+            await self.transaction.proceed()
+            self.assertEqual(self.transaction.outcome, (True, ""))
+            await task
+
+        ended = []
+        self.transaction.on_end = lambda: ended.append(1)
+        asyncio.run(both())
+        self.assertEqual(ended, [1])
+        self.assertEqual(self.devices["router"].log, ["begin", "verify", "activate", "confirm"])
+
+    def test_a_fault_in_any_letters(self):
+        self.devices["router"].flaw = "sick"
+        status = self.devices["router"].status
+        fault = "\u00fcbel " * 40
+
+        def unlucky():
+            found = status()
+            found["fault"] = found["fault"] and fault
+            return found
+
+        self.devices["router"].status = unlucky
+        self.live(self.install(("router",)))
+        self.start(self.flash.after())
+        self.assertEqual(self.transaction.told(), ("rolled back: router: " + "?bel " * 40)[: 13 + 120])
+
+    def test_a_log_is_not_flooded(self):
+        self.new_station(controller="mute")
+        self.devices["controller"].mute_for = 400
+        self.live(self.install(("controller",)))
+        self.assertLess(len(self.log.lines), 20)
 
     def test_its_state_is_told(self):
         self.assertEqual(self.transaction.told(), "")

@@ -77,6 +77,7 @@ class FirmwareUpdate:
         self._replaced = False
         self._installing = False
         self._downloading: "Download | None" = None
+        self._why = ""  # the last one came to nothing before there was a transaction
         self._wished = asyncio.Event()
         if self._is_unsettled():
             point.withhold(True)
@@ -95,7 +96,7 @@ class FirmwareUpdate:
             self._job = before
             self._tell("InstallationFailed")
             return False
-        self._status = ""
+        self._status = self._why = ""
         if self._task:
             self._replaced = True
             self._task.cancel()
@@ -117,7 +118,7 @@ class FirmwareUpdate:
             return "waiting for the clock"
         if job and self._clock.now() < job["at"]:
             return "waiting until " + self._clock.iso(job["at"])
-        return self._transaction.told()
+        return self._why or self._transaction.told()
 
     def _is_unsettled(self) -> bool:
         """Is it open what is to run in the end?"""
@@ -194,10 +195,11 @@ class FirmwareUpdate:
             if staged:
                 await self._open(installer, *staged)
         except (Refused, ComponentError, OSError) as error:
-            kind = "refused" if isinstance(error, Refused) else "failed"
-            self._log.error("update", "%s: %s", kind, error)
+            self._why = "%s: %s" % ("refused" if isinstance(error, Refused) else "failed", error)
+            self._log.error("update", "%s", self._why)
             self._finish("InstallationFailed")
         except Exception as error:  # a certificate that is none, no memory: this job must not be begun for ever
+            self._why = "failed: %r" % error
             self._log.exception("update", "failed", error)
             self._finish("InstallationFailed")
 
@@ -213,9 +215,11 @@ class FirmwareUpdate:
                 staged = await installer.stage(download.read_into, self._sequence)
                 self._log.info("update", "downloaded: %d bytes", download.received)
                 self._tell("Downloaded")
+                self._why = ""
                 return staged
             except OSError as error:
-                self._log.warning("update", "download: %s", error)
+                self._why = "download: %s" % error
+                self._log.warning("update", "%s", self._why)
                 if not getattr(error, "retry", True):
                     break
             finally:

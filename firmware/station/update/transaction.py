@@ -15,10 +15,13 @@ whole new set or in the whole old one:
     STEP COMMITTED            all are up: they stay. Where our own application is among them its confirmation in the
                               boot records comes before, and is the commit; either is one word of flash
     STEP ROLLING_BACK i       parts up to i are about to be rolled back; the reason stands before it
-    STEP DONE | FAILED        every component runs, confirmed, what it should; to be told
+    STEP DONE | UNDONE        every component runs, confirmed, what it should; to be told
+    STEP TOLD                 it was
 
 While it is open no connector is in service. A component that does not come back is asked for without end, and so long
 they stay out of service: nobody knows what would run together.
+
+Records hold JSON, a STEP its phase and the part. They have a version, for another application goes on with them.
 """
 
 import asyncio
@@ -28,7 +31,7 @@ import time
 
 from micropython import const
 
-from station.update.components import BUSY, FAILED, TRIAL, ComponentError
+from station.update.components import BUSY, FAILED, STAGED, TRIAL, ComponentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +60,8 @@ _WORDS = ("", "activating", "confirming", "rolling back", "installed", "rolled b
 
 _LOOK_MS = const(250)
 _IN_A_ROW = const(3)  # looks at which all must be well
-_REASON_MOST = const(120)  # bytes
+_LONGEST_MS = const(10_000)  # between two looks at a component that does not answer
+_REASON_MOST = const(120)  # characters
 
 
 class Part:
@@ -92,6 +96,8 @@ class Transaction:
         self._index = 0  # of the part that was activated last
         self._was_online = self._was_well = False
         self._reason = ""
+        self._said = ""  # the warning that was logged last
+        self._lock = asyncio.Lock()
         self.sequence_number = 0
         self.on_end: "Callable[[], None] | None" = None  # called when it has come to its end
         if journal:
@@ -109,14 +115,9 @@ class Transaction:
         """(installed, reason) of what came to its end and was not forgotten yet."""
         return (self._phase == DONE, self._reason) if self._phase in (DONE, UNDONE) else None
 
-    @property
-    def has_failed(self) -> bool:
-        """Is it certain that the new set will not stay?"""
-        return self._phase == ROLLING_BACK
-
     def told(self) -> str:
-        """Where it stands, for people; "" if there is none."""
-        words = _WORDS[self._phase]
+        """Where it stands or what the last one came to, for people; "" if there is none."""
+        words = _WORDS[self._index if self._phase == TOLD else self._phase]
         if self._phase == ACTIVATING:
             words += " " + self._parts[self._index].name
         return words + (": " + self._reason if self._reason and words else "")
@@ -140,20 +141,22 @@ class Transaction:
         self.sequence_number = sequence_number
 
     async def proceed(self) -> None:
-        """Everything that is left to do. Raises OSError if the journal cannot be written: ask again."""
-        if self._phase == ACTIVATING:
-            reason = "" if await self._is_committed() else await self._activate()
-            await self._turn(reason, COMMITTED)
-        if self._phase == COMMITTED:
-            await self._turn(await self._confirm(), DONE)
-        if self._phase == ROLLING_BACK:
-            await self._roll_back()
-            self._log.error("update", "rolled back: %s", self._reason)
-            self._step(UNDONE)
+        """Everything that is left to do; who comes second waits. Raises OSError if the journal cannot be written: ask
+        again."""
+        async with self._lock:
+            if self._phase == ACTIVATING:
+                reason = "" if await self._is_committed() else await self._activate()
+                self._turn(reason, COMMITTED)
+            if self._phase == COMMITTED:
+                self._turn(await self._confirm(), DONE)
+            if self._phase == ROLLING_BACK:
+                await self._roll_back()
+                self._log.error("update", "rolled back: %s", self._reason)
+                self._step(UNDONE)
 
     def forget(self) -> None:
         """The outcome was told."""
-        self._step(TOLD)
+        self._step(TOLD, self._phase)
 
     # --- forward
 
@@ -200,7 +203,7 @@ class Transaction:
             except ComponentError as error:
                 if self._is_late(began):
                     raise error
-                self._log.warning("update", "%s", error)
+                self._warn(str(error))
             await asyncio.sleep_ms(_LOOK_MS)
 
     def _is_late(self, began: "Any") -> bool:
@@ -236,13 +239,13 @@ class Transaction:
         """All stay. The reason if one has gone back meanwhile, and does not come up again."""
         for part in self._parts:
             component = self._components[part.name]
-            gone_at = None
+            gone_at, pause_ms = None, _LOOK_MS
             while True:
                 try:
                     status = await component.status()
                     if status.image != part.new:
+                        self._warn("%s has gone back, it is activated again" % part.name)
                         if gone_at is None:
-                            self._log.warning("update", "%s has gone back, it is activated again", part.name)
                             gone_at = time.ticks_ms()
                         if component.restarts or self._is_late(gone_at):
                             return str(component.error("it has gone back " + status.fault))
@@ -255,9 +258,9 @@ class Transaction:
                     elif status.phase != BUSY:
                         break
                 except ComponentError as error:
-                    self._note(str(error))
-                await asyncio.sleep_ms(_LOOK_MS)
-        self._reason = ""
+                    self._warn(str(error))
+                    pause_ms = min(2 * pause_ms, _LONGEST_MS)
+                await asyncio.sleep_ms(pause_ms)
         return ""
 
     # --- back
@@ -267,27 +270,31 @@ class Transaction:
             try:
                 await self._components[part.name].discard()
             except ComponentError as error:
-                self._log.warning("update", "%s", error)
+                self._warn(str(error))
         for part in reversed(self._parts[: self._index + 1]):
             await self._put_back(part)
 
     async def _put_back(self, part: Part) -> None:
         """Until it runs what it ran before."""
         component = self._components[part.name]
+        pause_ms = _LOOK_MS
         while True:
             try:
                 status = await component.status()
                 if status.image == part.old and status.phase not in (BUSY, TRIAL):
+                    if status.phase == STAGED:
+                        await component.discard()
                     await component.hold()
                     return
                 if status.phase != BUSY:
-                    self._log.warning("update", "%s is rolled back", part.name)
+                    self._warn("%s is rolled back" % part.name)
                     await component.roll_back(self._reason)
                     if component.restarts:
                         await self._until_restart()
             except ComponentError as error:
-                self._log.warning("update", "%s", error)
-            await asyncio.sleep_ms(_LOOK_MS)
+                self._warn(str(error))
+                pause_ms = min(2 * pause_ms, _LONGEST_MS)
+            await asyncio.sleep_ms(pause_ms)
 
     async def _until_restart(self) -> None:
         self._restart()
@@ -295,20 +302,22 @@ class Transaction:
 
     # --- the journal
 
-    async def _turn(self, reason: str, phase: int) -> None:
+    def _turn(self, reason: str, phase: int) -> None:
         """On to the next phase, or back."""
         if not reason:
             self._step(phase, self._index)
             return
-        self._log.error("update", "%s: all is rolled back", reason)
-        self._note(reason)
-        self._journal.append(_REASON, reason.encode()[:_REASON_MOST])
+        # a component may have said anything
+        self._reason = "".join([letter if " " <= letter <= "~" else "?" for letter in reason[:_REASON_MOST]])
+        self._log.error("update", "%s: all is rolled back", self._reason)
+        self._journal.append(_REASON, self._reason.encode())
         self._step(ROLLING_BACK, self._index)
 
-    def _note(self, reason: str) -> None:
-        if reason != self._reason:
-            self._log.warning("update", "%s", reason)
-        self._reason = reason
+    def _warn(self, text: str) -> None:
+        """Into the log, but not again and again."""
+        if text != self._said:
+            self._log.warning("update", "%s", text)
+        self._said = text
 
     def _step(self, phase: int, index: int = 0) -> None:
         self._journal.append(_STEP, bytes((phase, index)))
@@ -330,6 +339,7 @@ class Transaction:
             elif kind == _BEGIN:
                 form, count, self.sequence_number, self._was_online, self._was_well = json.loads(bytes(payload))
                 if form != _FORM:
+                    self._log.error("update", "the journal has the form %r, %d is known", form, _FORM)
                     return
                 self._parts, parts = parts[-count:], []
                 self._phase, self._index, self._reason = ACTIVATING, 0, ""
