@@ -8,7 +8,7 @@ import unittest
 import boot_choice
 import ramdisk
 from boot_choice import Records, choose
-from device import IDLE, PHASES, Device, image_of
+from device import FAILED, IDLE, PHASES, Device, image_of
 from esp32_chip import PENDING, Chip, Places
 from esp32_chip import image_of as image_of_base
 from fakes import FakeLog
@@ -292,6 +292,55 @@ class TestOutcome(_Case):
         self.start(self.flash.after())
         self.assertFalse(self.transaction.is_open)
         self.assertIn("not in the provisioning", str(self.log.at("error")))
+
+    def test_an_earlier_one_fails_behind_a_power_cut(self):
+        """What was activated before the cut is rolled back, too."""
+        router, controller = self.devices["router"], self.devices["controller"]
+
+        def activated():
+            if controller.version == NEW:
+                controller.on_change = None
+                router.kept.update(runs=router.kept["former"], phase=FAILED)
+                raise PowerCut
+
+        controller.on_change = activated
+        self.live(self.install(("router", "controller")))
+        self.assertIsNone(controller.on_change)
+        self.all_are(OLD, ("router", "controller"))
+
+    def test_what_is_committed_is_not_undone_for_want_of_a_backend(self):
+        """The power goes between the confirmation of the application and the record of it."""
+        confirm = Slots.confirm
+
+        def last(slots):
+            confirm(slots)
+            self.is_online = False
+            raise PowerCut
+
+        Slots.confirm = last
+        try:
+            self.live(self.install(ORDER))
+        finally:
+            Slots.confirm = confirm
+        self.assertFalse(self.is_online)
+        self.all_are(NEW, ORDER)
+        self.assertEqual(self.transaction.outcome, (True, ""))
+
+    def test_nothing_is_done_while_the_board_is_about_to_restart(self):
+        asked = []
+        self.transaction._restart = lambda: asked.append(1)
+
+        async def install():
+            task = asyncio.create_task(self.install(("application", "router")))
+            while not asked:
+                await self.sleep_ms(0)
+            for _ in range(100):
+                await asyncio.sleep_ms(250)
+            self.assertFalse(task.done())
+            task.cancel()
+
+        asyncio.run(install())
+        self.assertEqual(self.devices["router"].log, ["begin", "verify"])
 
     def test_two_who_proceed_at_once(self):
         """The probation of an application goes on with it, and so does the task of updates."""
