@@ -4,7 +4,11 @@ packages, made of this working copy.
 The key is made when it is first needed, in build/, and is worth nothing beyond this machine.
 """
 
+import contextlib
+import os
+import tempfile
 import time
+from pathlib import Path
 
 from tools import application
 from tools.boards import ROOT
@@ -17,10 +21,13 @@ KEY = ROOT / "build" / "update-key.pem"
 
 
 def signing_key():
-    """The private key."""
+    """The private key; whoever is the first of several processes makes it, whole."""
     if not KEY.exists():
         KEY.parent.mkdir(exist_ok=True)
-        keys.generate(KEY, "p256")
+        with tempfile.TemporaryDirectory(dir=KEY.parent) as folder:
+            made, _ = keys.generate(Path(folder) / KEY.name, "p256")
+            with contextlib.suppress(FileExistsError):
+                os.link(made, KEY)
     return keys.private(KEY, "p256")
 
 
