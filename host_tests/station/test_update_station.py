@@ -129,6 +129,10 @@ async def stalled(csms, box, device):
     """Lets the board's patience with a component that stalls pass at once, as often as it is tried."""
     while not device.is_silent:
         await asyncio.sleep(0.02)
+    await leap_until_failed(csms, box)
+
+
+async def leap_until_failed(csms, box):
     while not csms.transcript.calls("FirmwareStatusNotification", status="InstallationFailed"):
         await box.advance(5)
         await asyncio.sleep(0.05)
@@ -154,6 +158,23 @@ async def test_one_that_comes_up_broken_takes_all_back(csms, station, plant, ser
     assert plant.versions() == dict.fromkeys(NAMES, OLD)
     assert "trial" not in {plant[name].status()["phase"] for name in NAMES}
     await logged(box, "rolled back: (" + BROKEN[name, flaw] + ")")
+    await connector_is(box, status="Available")
+
+
+@pytest.mark.parametrize("name", [PLC, CONTROLLER])
+async def test_one_that_comes_up_mute_is_waited_for_until_its_boot_loader_goes_back(
+    csms, station, plant, server, tmp_path, name
+):
+    """And no connector is in service before."""
+    box = await prepared(csms, station, plant)
+    plant[name].flaw, plant[name].mute_for = "mute", 5
+    await offer(csms, server, package(tmp_path, NEW, name=None, beside=images(ROUTER, name), order=(ROUTER, name)))
+    await statuses(csms, "Downloading", "Downloaded", "Installing")
+    await connector_is(box, status="Unavailable")
+    await leap_until_failed(csms, box)
+    await statuses(csms, "InstallationFailed")
+    assert plant.versions() == dict.fromkeys(NAMES, OLD)
+    assert (await configuration(csms, "UpdateState")).startswith("rolled back: " + name)
     await connector_is(box, status="Available")
 
 
