@@ -1,8 +1,8 @@
 """Which application runs: the records of the region "boot", and the choice that `boot.py` makes by them.
 
-The base image, with the application "factory" in it, is never updated over the air, nor is this file, which the
-applications in the slots use as well: the form of the records is the same for all of them. It imports nothing of
-`station`, for the package must come from the slot that is chosen.
+No update of an application touches the base image, with the application "factory" in it, nor this file, which is part
+of it and which the applications in the slots use as well: the form of the records is the same for all of them, and for
+each base image that ever comes. It imports nothing of `station`: the package must come from the slot that is chosen.
 
 A record is one word of flash, 32 bytes, and the whole state: the latest that is whole is in force. So each change, and
 the commit of an update too (`confirm`), is one word: it is there or it is not, wherever the power is cut.

@@ -1,4 +1,4 @@
-"""Loads the board, builds the station, runs the loop. Part of the base: never updated over the air.
+"""Loads the board, builds the station, runs the loop. Part of the base image: no update of an application touches it.
 
 The loop never ends by itself. An error that ends it has opened every contact on its way out; the board begins anew. An
 application on trial that fails here has lost, see boot_choice.py.

@@ -25,7 +25,7 @@ MAY_KNOW = {
     "maintenance": {"storage", "crypto", ""},
     "": {"storage"},
 }
-# of the base image, which is never updated over the air: the applications in the slots find their records by it
+# of the base image, which no update of an application touches: the applications in the slots find their records by it
 BASE = {"boot_choice"}
 COMMON = {"station.log"}  # is handed to everyone, who may therefore name its type
 APP = "station.app"  # builds the parts, so it may know all of them; only main.py knows it

@@ -1,7 +1,7 @@
 """An application for one of a board's slots: `python -m tools.application BOARD VERSION OUT.romfs [--source FOLDER]`.
 
 A ROMFS image of the package `station`, compiled for the board's processor, and of its version. What belongs to the base
-image, boot.py, boot_choice.py, main.py and board.py, is not in it: that is never updated over the air.
+image, boot.py, boot_choice.py, main.py and board.py, is not in it.
 """
 
 import argparse
