@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from applications import VENDOR, WRONG, package
 from offers import UPDATE, statuses, update
-from sessions import CALM, begin, configuration, connector_is, finish, logged, online, until
+from sessions import CALM, begin, configuration, connector_is, finish, logged, online, quiet, until
 
 from tools.components.device import image_of
 from tools.components.https import self_signed
@@ -262,3 +262,21 @@ async def test_a_power_cut_of_the_board_or_of_a_component_while_they_are_activat
     await statuses(csms, "Installed")
     assert plant.versions() == dict.fromkeys(NAMES, NEW)
     assert {plant[name].kept["phase"] for name in NAMES} == {0}
+
+
+async def test_one_update_after_the_other_leaves_nothing_in_the_heap(csms, station, plant, server, tmp_path):
+    """Those that come to nothing among them; the first two take what is kept."""
+    box = await prepared(csms, station, plant)
+    least = 1 << 20
+    for number, flaw in enumerate(("", "sick", "", "sick", ""), start=2):
+        version = f"{number}.0.0"
+        plant[CONTROLLER].flaw = flaw
+        beside = {name: image_of(version) for name in (ROUTER, CONTROLLER)}
+        await offer(csms, server, package(tmp_path, version, name=None, beside=beside, sequence=number))
+        outcome = "InstallationFailed" if flaw else "Installed"
+        await statuses(csms, "Downloading", "Downloaded", "Installing", outcome)
+        await quiet(csms, box)
+        if number > 3:  # once what is under way for the moment has gone
+            await until(box, lambda state, most=least + 3072: state["heap_bytes"] <= most)
+        else:
+            least = min([(await box.state())["heap_bytes"] for _ in range(200)])
