@@ -123,7 +123,7 @@ def of_update():
         yield f"update.{name}_part_ms", update[f"{name}_part_ms"], "ms", None, "the longest without a look at the clock"
         yield f"update.{name}_garbage", update[f"{name}_garbage"] / 1024, "KiB", None, "allocated, all in all"
         yield f"update.{name}_heap", update[f"{name}_heap"], "B", "<= 16384", "needed at once"
-    yield "update.package_heap", update["package_heap"], "B", "<= 16384", "reading a package, 4 KiB buffer included"
+    yield "update.package_heap", update["package_heap"], "B", "<= 16384", "reading a package, its manifest included"
     yield "update.payload_kib_ms", update["package_kib_ms"], "ms", None, "1 KiB of payload, hashed and handed on"
     import station_update
 
