@@ -30,6 +30,7 @@ from tools.relay import BackendError, Local, Relay
 from tools.web import serving
 
 LOOK_S = 0.5
+LOOKS = 20  # for a component that does not answer
 BAR = 32  # characters
 LIMIT_S = 900
 ENDS = {"Installed": 0, "InstallationFailed": 1, "DownloadFailed": 1}
@@ -96,10 +97,11 @@ async def install(backend, location, screen):
     """One update from the wish to its outcome; the exit status."""
     since = await backend.frames()
     await _show_versions(backend, screen)
+    shown = await _keys(backend)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     await backend.call("UpdateFirmware", location=location, retrieveDate=now, retries=3, retryInterval=5)
     screen.line(f"UpdateFirmware is sent: {location}")
-    told, shown = 0, {}
+    told = 0
     while True:
         statuses = await backend.statuses(since)
         for status in statuses[told:]:
@@ -107,18 +109,24 @@ async def install(backend, location, screen):
                 screen.done()
             screen.line(status)
             if status in ENDS:
+                await _show_changes(backend, screen, shown)
                 await _show_versions(backend, screen)
                 return ENDS[status]
         told = len(statuses)
-        with contextlib.suppress(BackendError):  # while it restarts
-            for key, value in (await _keys(backend)).items():
-                if progress := PROGRESS.fullmatch(value):
-                    screen.progress(*map(int, progress.groups()))
-                elif key != "ComponentVersions" and value != shown.setdefault(key, value):
-                    shown[key] = value
-                    if value:
-                        screen.line(f"{key}: {value}")
+        await _show_changes(backend, screen, shown)
         await asyncio.sleep(LOOK_S)
+
+
+async def _show_changes(backend, screen, shown):
+    """What the station says of the update, where that is not what was `shown` of it last."""
+    with contextlib.suppress(BackendError):  # while it restarts
+        for key, value in (await _keys(backend)).items():
+            if progress := PROGRESS.fullmatch(value):
+                screen.progress(*map(int, progress.groups()))
+            elif key != "ComponentVersions" and value != shown.get(key):
+                shown[key] = value
+                if value:
+                    screen.line(f"{key}: {value}")
 
 
 async def _keys(backend):
@@ -129,7 +137,7 @@ async def _keys(backend):
 async def _show_versions(backend, screen):
     """What the station has, once it can say so of all."""
     value = ""
-    for _ in range(50):
+    for _ in range(LOOKS):
         with contextlib.suppress(BackendError):
             value = (await _keys(backend)).get("ComponentVersions", "")
             if value and "?" not in value:

@@ -44,6 +44,7 @@ async def test_the_station_of_a_make_run_beside_it(csms, station, tmp_path):
     status, text = await make_update("--link", link, "--package", package(tmp_path, "2.0.0", key=OTHER_KEY))
     assert status == 1, text
     assert "InstallationFailed" in text
+    assert "UpdateState: refused: Signature" in text
     server.close()
     link.unlink()
     assert await Relay.open(link) is None
